@@ -1,0 +1,147 @@
+import type { Tensor } from '../tensor.js';
+import { expectTensor, matrix, type OpSpec, require } from './spec.js';
+
+/** What forward and backward of attention share. Query head i reads key/value head floor(i / (heads / keyValueHeads)). */
+export interface AttentionShape {
+  /** Sequences B; the rows of query and key are B·Tq and B·Tk, sequence by sequence. */
+  readonly batch: number;
+  readonly heads: number;
+  readonly keyValueHeads: number;
+  /** Query i of a sequence sees keys 0 … i + Tk − Tq. */
+  readonly causal: boolean;
+  /** Factor on the scores, usually 1/√d. */
+  readonly scale: number;
+}
+
+/**
+ * Attention by online softmax: o = softmax(scale·q·kᵀ)·v without ever holding the T×T scores, and the log-sum-exp of every
+ * score row, from which backward rebuilds the probabilities.
+ */
+export interface AttentionArgs extends AttentionShape {
+  /** [B·Tq, heads·d]. */
+  readonly query: Tensor;
+  /** [B·Tk, keyValueHeads·d]. */
+  readonly key: Tensor;
+  /** [B·Tk, keyValueHeads·d]. */
+  readonly value: Tensor;
+  /** [B·Tq, heads·d]. */
+  readonly out: Tensor;
+  /** [B·Tq, heads]. */
+  readonly logSumExp: Tensor;
+}
+
+export interface AttentionExtents {
+  readonly queryLength: number;
+  readonly keyLength: number;
+  readonly headWidth: number;
+}
+
+/** Sequence lengths and head width; throws when the tensors do not fit each other. */
+export function attentionExtents(
+  op: string,
+  args: AttentionShape & { query: Tensor; key: Tensor; value: Tensor },
+): AttentionExtents {
+  const { batch, heads, keyValueHeads } = args;
+  const [queryRows, queryWidth] = matrix(`${op} query`, args.query);
+  const [keyRows, keyWidth] = matrix(`${op} key`, args.key);
+  require(heads > 0 &&
+    keyValueHeads > 0 &&
+    heads % keyValueHeads === 0, `${op}: ${heads} heads cannot share ${keyValueHeads} key/value heads`);
+  require(batch > 0 &&
+    queryRows % batch === 0 &&
+    keyRows % batch === 0, `${op}: rows are not ${batch} whole sequences`);
+  const headWidth = queryWidth / heads;
+  require(Number.isInteger(headWidth), `${op}: width ${queryWidth} is not a multiple of ${heads} heads`);
+  require(keyWidth ===
+    keyValueHeads * headWidth, `${op}: key width ${keyWidth}, expected ${keyValueHeads * headWidth}`);
+  expectTensor(`${op} query`, args.query, [queryRows, queryWidth]);
+  expectTensor(`${op} key`, args.key, [keyRows, keyWidth]);
+  expectTensor(`${op} value`, args.value, [keyRows, keyWidth]);
+  const queryLength = queryRows / batch;
+  const keyLength = keyRows / batch;
+  require(!args.causal || keyLength >= queryLength, `${op}: ${queryLength} causal queries over ${keyLength} keys`);
+  return { queryLength, keyLength, headWidth };
+}
+
+/** Pairs of query and key that are not masked, per sequence and head. */
+export function attendedPairs(queryLength: number, keyLength: number, causal: boolean): number {
+  return causal
+    ? queryLength * (keyLength - queryLength) + (queryLength * (queryLength + 1)) / 2
+    : queryLength * keyLength;
+}
+
+/** Query rows and key rows of one tile of scores; blocks that the causal mask hides entirely are skipped. */
+export const attentionBlock = { queries: 64, keys: 64 } as const;
+
+/** Bytes of scratch per thread: packed q, k, v, do tiles, scores and their gradients, accumulators. */
+function attentionThreadBytes(headWidth: number): number {
+  const { queries, keys } = attentionBlock;
+  const paddedWidth = Math.ceil(headWidth / 32) * 32;
+  return 4 * (8 * queries * paddedWidth + 6 * queries * keys + 8 * queries);
+}
+
+export const attention: OpSpec<AttentionArgs> = {
+  access: { query: 'read', key: 'read', value: 'read', out: 'write', logSumExp: 'write' },
+  check(args) {
+    attentionExtents('attention', args);
+    expectTensor('attention out', args.out, args.query.shape);
+    expectTensor('attention logSumExp', args.logSumExp, [args.query.shape[0] ?? 0, args.heads]);
+  },
+  flops(args) {
+    const { queryLength, keyLength, headWidth } = attentionExtents('attention', args);
+    return 4 * headWidth * args.batch * args.heads * attendedPairs(queryLength, keyLength, args.causal);
+  },
+  scratch: (args, threads) => threads * attentionThreadBytes(attentionExtents('attention', args).headWidth),
+};
+
+/**
+ * Backward of attention. Per block: Pr = exp(scale·q·kᵀ − lse), dv += Prᵀ·do, dS = Pr∘(do·vᵀ − rowsum(do∘o)),
+ * dq += scale·dS·k, dk += scale·dSᵀ·q. Overwrites its three outputs.
+ */
+export interface AttentionBackwardArgs extends AttentionShape {
+  readonly query: Tensor;
+  readonly key: Tensor;
+  readonly value: Tensor;
+  /** o of the forward pass, [B·Tq, heads·d]. */
+  readonly out: Tensor;
+  /** [B·Tq, heads]. */
+  readonly logSumExp: Tensor;
+  /** [B·Tq, heads·d]. */
+  readonly dOut: Tensor;
+  readonly dQuery: Tensor;
+  readonly dKey: Tensor;
+  readonly dValue: Tensor;
+}
+
+export const attentionBackward: OpSpec<AttentionBackwardArgs> = {
+  access: {
+    query: 'read',
+    key: 'read',
+    value: 'read',
+    out: 'read',
+    logSumExp: 'read',
+    dOut: 'read',
+    dQuery: 'write',
+    dKey: 'write',
+    dValue: 'write',
+  },
+  check(args) {
+    attentionExtents('attentionBackward', args);
+    const rows = args.query.shape[0] ?? 0;
+    expectTensor('attentionBackward out', args.out, args.query.shape);
+    expectTensor('attentionBackward logSumExp', args.logSumExp, [rows, args.heads]);
+    expectTensor('attentionBackward dOut', args.dOut, args.query.shape);
+    expectTensor('attentionBackward dQuery', args.dQuery, args.query.shape);
+    expectTensor('attentionBackward dKey', args.dKey, args.key.shape);
+    expectTensor('attentionBackward dValue', args.dValue, args.value.shape);
+  },
+  flops(args) {
+    const { queryLength, keyLength, headWidth } = attentionExtents('attentionBackward', args);
+    return 10 * headWidth * args.batch * args.heads * attendedPairs(queryLength, keyLength, args.causal);
+  },
+  scratch(args, threads) {
+    const { headWidth } = attentionExtents('attentionBackward', args);
+    const rowSums = 4 * (args.query.shape[0] ?? 0) * args.heads;
+    return rowSums + threads * attentionThreadBytes(headWidth);
+  },
+};

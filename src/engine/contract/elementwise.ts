@@ -1,0 +1,67 @@
+import { sizeOf, type Tensor } from '../tensor.js';
+import { expectTensor, type OpSpec, require } from './spec.js';
+
+/** out = value everywhere. */
+export interface FillArgs {
+  readonly out: Tensor;
+  readonly value: number;
+}
+
+export const fill: OpSpec<FillArgs> = {
+  access: { out: 'write' },
+  check({ out }) {
+    expectTensor('fill out', out, out.shape);
+  },
+  flops: () => 0,
+};
+
+/** out = x, converted between f32 and bf16 (nearest, ties to even) where the dtypes differ. */
+export interface CopyArgs {
+  readonly x: Tensor;
+  /** Same number of elements as `x`. */
+  readonly out: Tensor;
+}
+
+export const copy: OpSpec<CopyArgs> = {
+  access: { x: 'read', out: 'write' },
+  check({ x, out }) {
+    require(sizeOf(x.shape) === sizeOf(out.shape), `copy: [${x.shape}] into [${out.shape}]`);
+    for (const { dtype } of [x, out]) require(dtype === 'f32' || dtype === 'bf16', `copy: no conversion for ${dtype}`);
+  },
+  flops: () => 0,
+};
+
+/** out = a + b. */
+export interface AddArgs {
+  readonly a: Tensor;
+  readonly b: Tensor;
+  readonly out: Tensor;
+}
+
+export const add: OpSpec<AddArgs> = {
+  access: { a: 'read', b: 'read', out: 'write' },
+  inPlace: [
+    ['out', 'a'],
+    ['out', 'b'],
+  ],
+  check({ a, b, out }) {
+    expectTensor('add a', a, a.shape);
+    expectTensor('add b', b, a.shape);
+    expectTensor('add out', out, a.shape);
+  },
+  flops: () => 0,
+};
+
+/** x ← factor·x. */
+export interface ScaleArgs {
+  readonly x: Tensor;
+  readonly factor: number;
+}
+
+export const scale: OpSpec<ScaleArgs> = {
+  access: { x: 'update' },
+  check({ x }) {
+    expectTensor('scale x', x, x.shape);
+  },
+  flops: () => 0,
+};

@@ -1,0 +1,79 @@
+/**
+ * The op contract: every op with its typed arguments and everything that is known about it without running it.
+ * An engine that lacks a kernel for one of these does not compile.
+ */
+import type { Tensor } from '../tensor.js';
+import * as attentionOps from './attention.js';
+import * as elementwise from './elementwise.js';
+import * as embeddingOps from './embedding.js';
+import { type GemmArgs, gemm } from './gemm.js';
+import * as loss from './loss.js';
+import * as optimizer from './optimizer.js';
+import * as randomOps from './random.js';
+import * as norm from './rms-norm.js';
+import { type RopeArgs, rope } from './rope.js';
+import type { OpSpec } from './spec.js';
+import * as swigluOps from './swiglu.js';
+
+export interface OpArgs {
+  readonly gemm: GemmArgs;
+  readonly embedding: embeddingOps.EmbeddingArgs;
+  readonly embeddingBackward: embeddingOps.EmbeddingBackwardArgs;
+  readonly rmsNorm: norm.RmsNormArgs;
+  readonly rmsNormBackward: norm.RmsNormBackwardArgs;
+  readonly rope: RopeArgs;
+  readonly attention: attentionOps.AttentionArgs;
+  readonly attentionBackward: attentionOps.AttentionBackwardArgs;
+  readonly swiglu: swigluOps.SwigluArgs;
+  readonly swigluBackward: swigluOps.SwigluBackwardArgs;
+  readonly logSoftmax: loss.LogSoftmaxArgs;
+  readonly nllLoss: loss.NllLossArgs;
+  readonly nllLossBackward: loss.NllLossBackwardArgs;
+  readonly crossEntropy: loss.CrossEntropyArgs;
+  readonly fill: elementwise.FillArgs;
+  readonly copy: elementwise.CopyArgs;
+  readonly add: elementwise.AddArgs;
+  readonly scale: elementwise.ScaleArgs;
+  readonly adamW: optimizer.AdamWArgs;
+  readonly adamDirection: optimizer.AdamDirectionArgs;
+  readonly squaredNorm: optimizer.SquaredNormArgs;
+  readonly clipFactor: optimizer.ClipFactorArgs;
+  readonly random: randomOps.RandomArgs;
+  readonly orthonormalize: randomOps.OrthonormalizeArgs;
+}
+
+export type OpName = keyof OpArgs;
+
+export const ops: { readonly [K in OpName]: OpSpec<OpArgs[K]> } = {
+  gemm,
+  embedding: embeddingOps.embedding,
+  embeddingBackward: embeddingOps.embeddingBackward,
+  rmsNorm: norm.rmsNorm,
+  rmsNormBackward: norm.rmsNormBackward,
+  rope,
+  attention: attentionOps.attention,
+  attentionBackward: attentionOps.attentionBackward,
+  swiglu: swigluOps.swiglu,
+  swigluBackward: swigluOps.swigluBackward,
+  logSoftmax: loss.logSoftmax,
+  nllLoss: loss.nllLoss,
+  nllLossBackward: loss.nllLossBackward,
+  crossEntropy: loss.crossEntropy,
+  fill: elementwise.fill,
+  copy: elementwise.copy,
+  add: elementwise.add,
+  scale: elementwise.scale,
+  adamW: optimizer.adamW,
+  adamDirection: optimizer.adamDirection,
+  squaredNorm: optimizer.squaredNorm,
+  clipFactor: optimizer.clipFactor,
+  random: randomOps.random,
+  orthonormalize: randomOps.orthonormalize,
+};
+
+export const opNames = Object.keys(ops) as readonly OpName[];
+
+/** One kernel per op. `scratch` is an f32 tensor of at least the bytes that the op's spec asks for, if any. */
+export type Kernels = {
+  readonly [K in OpName]: (args: OpArgs[K], scratch: Tensor | undefined) => void;
+};

@@ -1,0 +1,99 @@
+import type { Tensor } from '../tensor.js';
+import { expectTensor, matrix, type OpSpec } from './spec.js';
+
+/** A target with this id takes no part in the loss (Hugging Face's convention). */
+export const ignoredTarget = -100;
+
+/** Row-wise log-softmax: out = x − log Σ exp(x). */
+export interface LogSoftmaxArgs {
+  /** [C, V]. */
+  readonly x: Tensor;
+  readonly out: Tensor;
+}
+
+export const logSoftmax: OpSpec<LogSoftmaxArgs> = {
+  access: { x: 'read', out: 'write' },
+  inPlace: [['out', 'x']],
+  check({ x, out }) {
+    const [rows, columns] = matrix('logSoftmax x', x);
+    expectTensor('logSoftmax x', x, [rows, columns]);
+    expectTensor('logSoftmax out', out, [rows, columns]);
+  },
+  flops: () => 0,
+};
+
+/** Negative log-likelihood: loss += −scale·Σ logProbs[i, target_i], ignored targets left out. */
+export interface NllLossArgs {
+  /** [C, V]. */
+  readonly logProbs: Tensor;
+  /** [C], i32. */
+  readonly targets: Tensor;
+  /** [1], added to. */
+  readonly loss: Tensor;
+  readonly scale: number;
+}
+
+export const nllLoss: OpSpec<NllLossArgs> = {
+  access: { logProbs: 'read', targets: 'read', loss: 'update' },
+  check({ logProbs, targets, loss }) {
+    const [rows, columns] = matrix('nllLoss logProbs', logProbs);
+    expectTensor('nllLoss logProbs', logProbs, [rows, columns]);
+    expectTensor('nllLoss targets', targets, [rows], 'i32');
+    expectTensor('nllLoss loss', loss, [1]);
+  },
+  flops: () => 0,
+};
+
+/** Gradient of the loss above with respect to the logits: scale·(exp(logProbs) − onehot), 0 for ignored rows. */
+export interface NllLossBackwardArgs {
+  /** [C, V]. */
+  readonly logProbs: Tensor;
+  /** [C], i32. */
+  readonly targets: Tensor;
+  /** [C, V]. */
+  readonly dLogits: Tensor;
+  readonly scale: number;
+}
+
+export const nllLossBackward: OpSpec<NllLossBackwardArgs> = {
+  access: { logProbs: 'read', targets: 'read', dLogits: 'write' },
+  inPlace: [['dLogits', 'logProbs']],
+  check({ logProbs, targets, dLogits }) {
+    const [rows, columns] = matrix('nllLossBackward logProbs', logProbs);
+    expectTensor('nllLossBackward logProbs', logProbs, [rows, columns]);
+    expectTensor('nllLossBackward targets', targets, [rows], 'i32');
+    expectTensor('nllLossBackward dLogits', dLogits, [rows, columns]);
+  },
+  flops: () => 0,
+};
+
+/**
+ * The three ops above in one pass over a chunk of logits: loss += −scale·Σ log p(target), and, where `dLogits` is given,
+ * dLogits = scale·(softmax − onehot). `dLogits` is normally the logits themselves.
+ */
+export interface CrossEntropyArgs {
+  /** [C, V]. */
+  readonly logits: Tensor;
+  /** [C], i32. */
+  readonly targets: Tensor;
+  /** [1], added to. */
+  readonly loss: Tensor;
+  /** [C, V]; left out in evaluation. */
+  readonly dLogits?: Tensor;
+  readonly scale: number;
+}
+
+export const crossEntropy: OpSpec<CrossEntropyArgs> = {
+  access: { logits: 'read', targets: 'read', loss: 'update', dLogits: 'write' },
+  inPlace: [['dLogits', 'logits']],
+  check({ logits, targets, loss, dLogits }) {
+    const [rows, columns] = matrix('crossEntropy logits', logits);
+    expectTensor('crossEntropy logits', logits, [rows, columns]);
+    expectTensor('crossEntropy targets', targets, [rows], 'i32');
+    expectTensor('crossEntropy loss', loss, [1]);
+    if (dLogits) expectTensor('crossEntropy dLogits', dLogits, [rows, columns]);
+  },
+  flops: () => 0,
+  /** One loss per row, summed in order. */
+  scratch: ({ logits }) => 4 * (logits.shape[0] ?? 0),
+};

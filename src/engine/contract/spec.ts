@@ -1,0 +1,48 @@
+import type { DType } from '../dtype.js';
+import { ShapeError } from '../errors.js';
+import type { Tensor } from '../tensor.js';
+
+/** How an op touches a tensor: only reads it, overwrites all of it, or reads and changes it. */
+export type Access = 'read' | 'write' | 'update';
+
+/** Names of the tensor arguments of an op, optional ones included. */
+export type TensorArgument<A> = { [K in keyof A]-?: NonNullable<A[K]> extends Tensor ? K : never }[keyof A] & string;
+
+/**
+ * Everything that is known about an op without running it. One description serves validation, the ledger (scratch), the
+ * flop count, the engines' bindings and the contract suite.
+ */
+export interface OpSpec<A> {
+  /** Access of every tensor argument. `write` becomes `update` where the op is told to accumulate. */
+  readonly access: { readonly [K in TensorArgument<A>]: Access };
+  /** Pairs `[output, input]` that may be the very same tensor; every other overlap is refused. */
+  readonly inPlace?: readonly (readonly [TensorArgument<A>, TensorArgument<A>])[];
+  /** Throws a ShapeError when shapes, dtypes or numbers do not fit. */
+  check(args: A): void;
+  /** Floating-point operations of the matrix products in the op (a multiply-add counts 2); 0 for memory-bound ops. */
+  flops(args: A): number;
+  /** Bytes of scratch the kernels may use, for this many threads; counted as `workspace` while the op runs. */
+  scratch?(args: A, threads: number): number;
+}
+
+/** Throws unless the tensor has exactly this shape and (by default) dtype f32. */
+export function expectTensor(name: string, tensor: Tensor, shape: readonly number[], dtype: DType = 'f32'): void {
+  if (tensor.dtype !== dtype) throw new ShapeError(`${name}: expected ${dtype}, found ${tensor.dtype}`);
+  if (tensor.shape.length !== shape.length || tensor.shape.some((extent, axis) => extent !== shape[axis])) {
+    throw new ShapeError(`${name}: expected [${shape.join(', ')}], found [${tensor.shape.join(', ')}]`);
+  }
+}
+
+/** Rows and columns of a matrix argument; throws when it is not one. */
+export function matrix(name: string, tensor: Tensor): readonly [rows: number, columns: number] {
+  const [rows, columns] = tensor.shape;
+  if (tensor.shape.length !== 2 || rows === undefined || columns === undefined) {
+    throw new ShapeError(`${name}: expected a matrix, found [${tensor.shape.join(', ')}]`);
+  }
+  return [rows, columns];
+}
+
+/** Throws a ShapeError with this sentence unless the condition holds. */
+export function require(condition: boolean, sentence: string): void {
+  if (!condition) throw new ShapeError(sentence);
+}

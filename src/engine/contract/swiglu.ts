@@ -1,0 +1,55 @@
+import type { Tensor } from '../tensor.js';
+import { expectTensor, type OpSpec } from './spec.js';
+
+/** SwiGLU: a = g·σ(g), p = a∘u. */
+export interface SwigluArgs {
+  /** g, any shape. */
+  readonly gate: Tensor;
+  /** u, same shape. */
+  readonly up: Tensor;
+  /** p, same shape. */
+  readonly out: Tensor;
+  /** a, same shape: the copy that usual frameworks keep. */
+  readonly activated?: Tensor;
+}
+
+export const swiglu: OpSpec<SwigluArgs> = {
+  access: { gate: 'read', up: 'read', out: 'write', activated: 'write' },
+  inPlace: [
+    ['out', 'gate'],
+    ['out', 'up'],
+  ],
+  check({ gate, up, out, activated }) {
+    expectTensor('swiglu gate', gate, gate.shape);
+    expectTensor('swiglu up', up, gate.shape);
+    expectTensor('swiglu out', out, gate.shape);
+    if (activated) expectTensor('swiglu activated', activated, gate.shape);
+  },
+  flops: () => 0,
+};
+
+/** Backward of SwiGLU: du = dp∘a, dg = dp∘u∘σ∘(1 + g∘(1−σ)); a is recomputed where it was not kept. */
+export interface SwigluBackwardArgs {
+  readonly gate: Tensor;
+  readonly up: Tensor;
+  readonly activated?: Tensor;
+  /** dp. */
+  readonly dy: Tensor;
+  readonly dGate: Tensor;
+  readonly dUp: Tensor;
+}
+
+export const swigluBackward: OpSpec<SwigluBackwardArgs> = {
+  access: { gate: 'read', up: 'read', activated: 'read', dy: 'read', dGate: 'write', dUp: 'write' },
+  inPlace: [
+    ['dGate', 'dy'],
+    ['dUp', 'dy'],
+  ],
+  check({ gate, up, activated, dy, dGate, dUp }) {
+    for (const [name, tensor] of Object.entries({ gate, up, dy, dGate, dUp })) {
+      expectTensor(`swigluBackward ${name}`, tensor, gate.shape);
+    }
+    if (activated) expectTensor('swigluBackward activated', activated, gate.shape);
+  },
+  flops: () => 0,
+};

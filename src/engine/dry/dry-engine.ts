@@ -1,0 +1,58 @@
+import { Arena } from '../arena.js';
+import type { Kernels } from '../contract/index.js';
+import { type Backend, Engine } from '../engine.js';
+import { sizeOf, type Tensor } from '../tensor.js';
+
+/**
+ * The planner's engine: computes nothing, counts everything. It runs the same code path as a real engine, so its ledger's
+ * peak, its lifetimes and its flops are those of the real run. Reads give zeros.
+ *
+ * @param threads threads of the engine whose run is predicted; kernels' scratch depends on it
+ */
+export function createDryEngine({ threads }: { threads: number }): Engine {
+  const arena = new Arena(Number.MAX_SAFE_INTEGER);
+  const backend: Backend = {
+    name: 'dry',
+    threads,
+    arena,
+    kernels,
+    allocate: (bytes) => arena.allocate(bytes),
+    release: (address, bytes) => arena.free(address, bytes),
+    write: () => {},
+    read: async (tensor: Tensor) => {
+      const length = sizeOf(tensor.shape);
+      return tensor.dtype === 'i32' ? new Int32Array(length) : new Float32Array(length);
+    },
+    dispose: () => {},
+  };
+  return new Engine(backend);
+}
+
+const nothing = () => {};
+
+const kernels: Kernels = {
+  gemm: nothing,
+  embedding: nothing,
+  embeddingBackward: nothing,
+  rmsNorm: nothing,
+  rmsNormBackward: nothing,
+  rope: nothing,
+  attention: nothing,
+  attentionBackward: nothing,
+  swiglu: nothing,
+  swigluBackward: nothing,
+  logSoftmax: nothing,
+  nllLoss: nothing,
+  nllLossBackward: nothing,
+  crossEntropy: nothing,
+  fill: nothing,
+  copy: nothing,
+  add: nothing,
+  scale: nothing,
+  adamW: nothing,
+  adamDirection: nothing,
+  squaredNorm: nothing,
+  clipFactor: nothing,
+  random: nothing,
+  orthonormalize: nothing,
+};

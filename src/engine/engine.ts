@@ -1,0 +1,186 @@
+import type { Arena, StaticLayout } from './arena.js';
+import { type Kernels, type OpArgs, type OpName, ops } from './contract/index.js';
+import type { Access, OpSpec } from './contract/spec.js';
+import type { DType, Numbers } from './dtype.js';
+import { LifetimeError, ShapeError } from './errors.js';
+import { Ledger } from './ledger.js';
+import { assertLive, byteLength, type Role, type Storage, sizeOf, type Tensor } from './tensor.js';
+
+export type EngineName = 'reference' | 'dry' | 'native';
+
+/** What makes an engine: memory, kernels and the crossing of values. Everything else is the same for all engines. */
+export interface Backend {
+  readonly name: EngineName;
+  /** Threads that kernels run on; scratch is declared per thread. */
+  readonly threads: number;
+  readonly kernels: Kernels;
+  /** The arena that addresses come from, for engines that have one. */
+  readonly arena?: Arena;
+  /** Address of a new block with undefined contents. */
+  allocate(bytes: number, dtype: DType): number;
+  release(address: number, bytes: number): void;
+  write(tensor: Tensor, values: Numbers): void;
+  read(tensor: Tensor): Promise<Numbers>;
+  dispose(): void;
+}
+
+/** What to allocate. */
+export interface TensorSpec {
+  readonly shape: readonly number[];
+  readonly dtype?: DType;
+  readonly role: Role;
+  readonly name: string;
+}
+
+/**
+ * Owns tensors and runs ops on them. All engines share this front: validation, reference counts, the ledger, scratch and
+ * the flop count happen here, so that a dry run and a real run differ only in the kernels.
+ *
+ * Ops run in the order of the calls. Only `read` waits; no op returns a number.
+ */
+export class Engine implements Disposable {
+  readonly ledger = new Ledger();
+  readonly #backend: Backend;
+  readonly #flops = new Map<OpName, number>();
+  #nextId = 0;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  get name(): EngineName {
+    return this.#backend.name;
+  }
+
+  get threads(): number {
+    return this.#backend.threads;
+  }
+
+  /** The arena behind the engine's addresses, where there is one. */
+  get arena(): Arena | undefined {
+    return this.#backend.arena;
+  }
+
+  /** A tensor with undefined contents and one reference. */
+  allocate(spec: TensorSpec): Tensor {
+    const dtype = spec.dtype ?? 'f32';
+    const bytes = byteLength(spec.shape, dtype);
+    if (!Number.isSafeInteger(bytes) || bytes <= 0)
+      throw new ShapeError(`${spec.name}: cannot allocate [${spec.shape}]`);
+    const storage: Storage = {
+      id: this.#nextId++,
+      bytes,
+      role: spec.role,
+      name: spec.name,
+      references: 1,
+      address: this.#backend.allocate(bytes, dtype),
+    };
+    this.ledger.allocate(storage);
+    return { shape: spec.shape, dtype, offset: 0, storage };
+  }
+
+  /** Adds a reference to the tensor's storage; returns the tensor. */
+  retain(tensor: Tensor): Tensor {
+    assertLive(tensor);
+    tensor.storage.references += 1;
+    return tensor;
+  }
+
+  /** Drops a reference; the storage is freed with the last one. */
+  release(tensor: Tensor): void {
+    const { storage } = tensor;
+    if (storage.references <= 0) throw new LifetimeError(`"${storage.name}" was freed twice`);
+    storage.references -= 1;
+    if (storage.references > 0) return;
+    this.ledger.free(storage);
+    this.#backend.release(storage.address, storage.bytes);
+  }
+
+  /** Validates the arguments, provides scratch and runs the op. */
+  run<K extends OpName>(op: K, args: OpArgs[K]): void {
+    const spec: OpSpec<OpArgs[K]> = ops[op];
+    checkTensors(op, spec, args);
+    spec.check(args);
+    const flops = spec.flops(args);
+    if (flops > 0) this.#flops.set(op, (this.#flops.get(op) ?? 0) + flops);
+    const scratchBytes = spec.scratch?.(args, this.threads) ?? 0;
+    const kernel: Kernels[K] = this.#backend.kernels[op];
+    if (scratchBytes === 0) {
+      kernel(args, undefined);
+      return;
+    }
+    const scratch = this.allocate({ shape: [Math.ceil(scratchBytes / 4)], role: 'workspace', name: `${op}.scratch` });
+    try {
+      kernel(args, scratch);
+    } finally {
+      this.release(scratch);
+    }
+  }
+
+  /** Copies values into a tensor; bf16 rounds to nearest, ties to even. */
+  write(tensor: Tensor, values: Numbers): void {
+    assertLive(tensor);
+    if (values.length !== sizeOf(tensor.shape)) {
+      throw new ShapeError(`write to "${tensor.storage.name}" [${tensor.shape}]: ${values.length} values`);
+    }
+    this.#backend.write(tensor, values);
+  }
+
+  /** Copies a tensor's values out: floats for f32 and bf16 (float64 on the reference engine), integers otherwise. */
+  read(tensor: Tensor): Promise<Numbers> {
+    assertLive(tensor);
+    return this.#backend.read(tensor);
+  }
+
+  /** Floating-point operations of matrix products since the start, by op. */
+  flopsByOp(): ReadonlyMap<OpName, number> {
+    return new Map(this.#flops);
+  }
+
+  /** Floating-point operations of matrix products since the start. */
+  get flops(): number {
+    let total = 0;
+    for (const count of this.#flops.values()) total += count;
+    return total;
+  }
+
+  /** Runs a program with its allocations at planned addresses (or best-fit in the same region without a layout). */
+  inRegion<T>(layout: StaticLayout | undefined, body: () => Promise<T>): Promise<T> {
+    return this.#backend.arena?.inRegion(layout, body) ?? body();
+  }
+
+  dispose(): void {
+    this.#backend.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Checks that all tensors are live and that no output overlaps another argument, except where the op allows it. */
+function checkTensors<A>(op: OpName, spec: OpSpec<A>, args: A): void {
+  const present: { name: string; tensor: Tensor; access: Access }[] = [];
+  for (const name in spec.access) {
+    const key = name as keyof typeof spec.access;
+    const tensor = args[key] as Tensor | undefined;
+    if (tensor === undefined) continue;
+    assertLive(tensor);
+    present.push({ name, tensor, access: spec.access[key] });
+  }
+  for (const output of present) {
+    if (output.access === 'read') continue;
+    for (const other of present) {
+      if (other === output || !overlap(output.tensor, other.tensor)) continue;
+      const same = output.tensor.offset === other.tensor.offset;
+      const allowed = spec.inPlace?.some(([out, input]) => out === output.name && input === other.name);
+      const allowedReversed = spec.inPlace?.some(([out, input]) => out === other.name && input === output.name);
+      if (!same || !(allowed || allowedReversed)) throw new ShapeError(`${op}: ${output.name} overlaps ${other.name}`);
+    }
+  }
+}
+
+function overlap(a: Tensor, b: Tensor): boolean {
+  if (a.storage !== b.storage) return false;
+  return a.offset < b.offset + sizeOf(b.shape) && b.offset < a.offset + sizeOf(a.shape);
+}

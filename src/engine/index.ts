@@ -1,0 +1,23 @@
+/**
+ * @module engine
+ * Buffers and ops: the op contract, tensors, the ledger, and three engines that share them.
+ */
+export { Arena, FreeList, LayoutError, type StaticLayout } from './arena.js';
+export { type Kernels, type OpArgs, type OpName, opNames, ops } from './contract/index.js';
+export type { RandomKey } from './contract/random.js';
+export type { Access, OpSpec } from './contract/spec.js';
+export { createDryEngine } from './dry/dry-engine.js';
+export { bytesPerElement, type DType, type Numbers, roundToBf16 } from './dtype.js';
+export { type Backend, Engine, type EngineName, type TensorSpec } from './engine.js';
+export {
+  CompactError,
+  EngineUnavailableError,
+  type ExitCode,
+  InputError,
+  LifetimeError,
+  OutOfMemoryError,
+  ShapeError,
+} from './errors.js';
+export { type BytesByRole, Ledger, type LedgerEvent, type LedgerReading } from './ledger.js';
+export { byteLength, type Role, reshape, roles, rows, type Storage, sizeOf, type Tensor } from './tensor.js';
+export { deriveKey, permutation, type RandomDomain, threefry, uniform } from './threefry.js';

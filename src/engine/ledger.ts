@@ -1,0 +1,115 @@
+import { type Role, roles, type Storage } from './tensor.js';
+
+export type BytesByRole = { readonly [R in Role]: number };
+
+/** One change of the live bytes, in order; what the planner turns into lifetimes and a layout. */
+export type LedgerEvent =
+  | {
+      readonly kind: 'allocate';
+      readonly id: number;
+      readonly bytes: number;
+      readonly role: Role;
+      readonly name: string;
+    }
+  | { readonly kind: 'relabel'; readonly id: number; readonly role: Role; readonly name: string }
+  | { readonly kind: 'free'; readonly id: number };
+
+/** Reading of a ledger. All figures in bytes as asked for, without alignment. */
+export interface LedgerReading {
+  readonly live: number;
+  readonly liveByRole: BytesByRole;
+  /** High-water mark of the total since the last `resetPeak`. */
+  readonly peak: number;
+  /** How the total at the high-water mark divides by role; the parts add up to `peak`. */
+  readonly byRole: BytesByRole;
+  /** Each role's own high-water mark; they need not occur together. */
+  readonly peakByRole: BytesByRole;
+}
+
+/**
+ * Exact account of an engine's memory: live and peak bytes, by role and by name. Every engine books through the same
+ * ledger, so that a dry run and a real run can be compared to the byte.
+ */
+export class Ledger {
+  #live = 0;
+  #peak = 0;
+  readonly #liveByRole = zeroes();
+  #byRoleAtPeak = zeroes();
+  #peakByRole = zeroes();
+  readonly #byName = new Map<string, number>();
+  #recorder: ((event: LedgerEvent) => void) | undefined;
+
+  get live(): number {
+    return this.#live;
+  }
+
+  allocate(storage: Storage): void {
+    this.#live += storage.bytes;
+    this.#add(storage.role, storage.name, storage.bytes);
+    this.#recorder?.({
+      kind: 'allocate',
+      id: storage.id,
+      bytes: storage.bytes,
+      role: storage.role,
+      name: storage.name,
+    });
+    if (this.#live > this.#peak) {
+      this.#peak = this.#live;
+      this.#byRoleAtPeak = { ...this.#liveByRole };
+    }
+  }
+
+  free(storage: Storage): void {
+    this.#live -= storage.bytes;
+    this.#add(storage.role, storage.name, -storage.bytes);
+    this.#recorder?.({ kind: 'free', id: storage.id });
+  }
+
+  /** Books a storage under another role and name, for example when a value in flight becomes a saved one. */
+  relabel(storage: Storage, role: Role, name: string): void {
+    this.#add(storage.role, storage.name, -storage.bytes);
+    storage.role = role;
+    storage.name = name;
+    this.#add(role, name, storage.bytes);
+    this.#recorder?.({ kind: 'relabel', id: storage.id, role, name });
+  }
+
+  /** Starts a new phase: high-water marks fall back to what is live now. */
+  resetPeak(): void {
+    this.#peak = this.#live;
+    this.#byRoleAtPeak = { ...this.#liveByRole };
+    this.#peakByRole = { ...this.#liveByRole };
+  }
+
+  read(): LedgerReading {
+    return {
+      live: this.#live,
+      liveByRole: { ...this.#liveByRole },
+      peak: this.#peak,
+      byRole: { ...this.#byRoleAtPeak },
+      peakByRole: { ...this.#peakByRole },
+    };
+  }
+
+  /** Live bytes by name, largest first. */
+  liveByName(): readonly { readonly name: string; readonly bytes: number }[] {
+    return [...this.#byName].map(([name, bytes]) => ({ name, bytes })).sort((a, b) => b.bytes - a.bytes);
+  }
+
+  /** Hands every later event to `recorder`, until called with undefined. */
+  record(recorder: ((event: LedgerEvent) => void) | undefined): void {
+    this.#recorder = recorder;
+  }
+
+  #add(role: Role, name: string, bytes: number): void {
+    this.#liveByRole[role] += bytes;
+    if (this.#liveByRole[role] > this.#peakByRole[role]) this.#peakByRole[role] = this.#liveByRole[role];
+    const ofName = (this.#byName.get(name) ?? 0) + bytes;
+    if (ofName === 0) this.#byName.delete(name);
+    else this.#byName.set(name, ofName);
+  }
+}
+
+function zeroes(): { [R in Role]: number } {
+  return Object.fromEntries(roles.map((role) => [role, 0])) as { [R in Role]: number };
+}

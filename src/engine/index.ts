@@ -2,7 +2,7 @@
  * @module engine
  * Buffers and ops: the op contract, tensors, the ledger, and three engines that share them.
  */
-export { Arena, FreeList, LayoutError, type StaticLayout } from './arena.js';
+export { Arena, aligned, FreeList, LayoutError, type StaticLayout } from './arena.js';
 export { type Kernels, type OpArgs, type OpName, opNames, ops } from './contract/index.js';
 export type { RandomKey } from './contract/random.js';
 export type { Access, OpSpec } from './contract/spec.js';
@@ -19,5 +19,6 @@ export {
   ShapeError,
 } from './errors.js';
 export { type BytesByRole, Ledger, type LedgerEvent, type LedgerReading } from './ledger.js';
+export { type ComputingEngine, computingEngines, type EngineOptions, openEngine } from './open-engine.js';
 export { byteLength, type Role, reshape, roles, rows, type Storage, sizeOf, type Tensor } from './tensor.js';
 export { deriveKey, permutation, type RandomDomain, threefry, uniform } from './threefry.js';

@@ -1,0 +1,58 @@
+import type { Kept, KeptInput, Parameter, Tape, Value } from '../tape/index.js';
+
+/** `exact` and `alias`: the storage itself is held until backward is done with it. */
+export function keepExact(slot: string, value: Value): Kept {
+  value.keepExact(slot);
+  return { restore: () => value.tensor, release: () => value.releaseExact() };
+}
+
+/** `replay` and `replay-gemm`: nothing is held; the value's recipe runs again, once for all slots that wait for it. */
+export function keepReplay(value: Value): Kept {
+  value.await();
+  let inUse = false;
+  return {
+    restore: () => {
+      if (!inUse) value.use();
+      inUse = true;
+      return value.tensor;
+    },
+    release: () => {
+      if (inUse) value.release();
+      value.settle();
+    },
+  };
+}
+
+/** `bf16`: a rounded copy at half the bytes, shared by all slots of the value. */
+export function keepBf16(tape: Tape, slot: string, value: Value): Kept {
+  const { engine } = tape;
+  value.keepEncoded('bf16', () => {
+    const copy = engine.allocate({ shape: value.shape, dtype: 'bf16', role: 'saved', name: slot });
+    engine.run('copy', { x: value.tensor, out: copy });
+    return {
+      decode: (out) => engine.run('copy', { x: copy, out }),
+      free: () => engine.release(copy),
+    };
+  });
+  const waiting = keepReplay(value);
+  return {
+    restore: waiting.restore,
+    release: () => {
+      waiting.release();
+      value.releaseEncoded();
+    },
+  };
+}
+
+/** The exact weight gradient dW = Dᵀ·X, [out, in], from any form that gives X back. */
+export function exactWeightGradient(tape: Tape, kept: Kept, weight: Parameter): KeptInput {
+  return {
+    weightGradient: (dy) => {
+      const x = kept.restore();
+      tape.addParameterGradient(weight, weight.tensor.shape, (out, accumulate) =>
+        tape.engine.run('gemm', { a: dy, b: x, transA: true, out, accumulate }),
+      );
+    },
+    release: kept.release,
+  };
+}

@@ -1,0 +1,92 @@
+import type { Engine, Tensor } from '../engine/index.js';
+import type { Kept, KeptInput, Parameter, Tape, Value } from '../tape/index.js';
+import type { Projections, Sketch } from './sketch.js';
+
+/** Z = X·P of one input and one sketch group, shared by the layers that use both. */
+interface SharedSketch {
+  z: Tensor | undefined;
+  users: number;
+}
+
+/**
+ * CompAct's compressed gradient (arXiv 2410.15352): Z = X·P instead of X, and Ĝ = Zᵀ·D, [r, m], instead of Xᵀ·D.
+ * One instance serves one run; it knows which sketches of an input exist already.
+ */
+export class Sketcher {
+  readonly #engine: Engine;
+  readonly #projections: Projections;
+  readonly #shared = new WeakMap<Value, Map<number, SharedSketch>>();
+
+  constructor(engine: Engine, projections: Projections) {
+    this.#engine = engine;
+    this.#projections = projections;
+  }
+
+  /** `sketch`: Z is formed in forward and stored; the input is not held. */
+  keepSketch(tape: Tape, slot: string, input: Value, weight: Parameter, sketch: Sketch): KeptInput {
+    const shared = this.#share(input, sketch.group);
+    shared.z ??= this.#project(slot, input.tensor, sketch, 'saved');
+    return this.#compressedGradient(tape, input, weight, sketch, () => shared.z);
+  }
+
+  /** `late-sketch`: nothing is stored; in backward the input is restored from `kept` and Z formed from it. */
+  keepLateSketch(tape: Tape, slot: string, input: Value, weight: Parameter, sketch: Sketch, kept: Kept): KeptInput {
+    const shared = this.#share(input, sketch.group);
+    const late = this.#compressedGradient(tape, input, weight, sketch, () => {
+      shared.z ??= this.#project(slot, kept.restore(), sketch, 'activation');
+      return shared.z;
+    });
+    return {
+      weightGradient: late.weightGradient,
+      release: () => {
+        late.release();
+        kept.release();
+      },
+    };
+  }
+
+  #share(input: Value, group: number): SharedSketch {
+    const groups = this.#shared.get(input) ?? new Map<number, SharedSketch>();
+    this.#shared.set(input, groups);
+    const shared = groups.get(group) ?? { z: undefined, users: 0 };
+    groups.set(group, shared);
+    shared.users += 1;
+    return shared;
+  }
+
+  #project(slot: string, x: Tensor, sketch: Sketch, role: 'saved' | 'activation'): Tensor {
+    const z = this.#engine.allocate({ shape: [x.shape[0], sketch.rank], role, name: slot });
+    this.#projections.with(sketch, (p) => this.#engine.run('gemm', { a: x, b: p, out: z }));
+    return z;
+  }
+
+  #compressedGradient(
+    tape: Tape,
+    input: Value,
+    weight: Parameter,
+    sketch: Sketch,
+    sketched: () => Tensor | undefined,
+  ): KeptInput {
+    return {
+      weightGradient: (dy) => {
+        const z = sketched();
+        if (!z) return;
+        const shape = [sketch.rank, weight.tensor.shape[0]];
+        tape.addParameterGradient(weight, shape, (out, accumulate) =>
+          this.#engine.run('gemm', { a: z, b: dy, transA: true, out, accumulate }),
+        );
+      },
+      release: () => this.#release(input, sketch.group),
+    };
+  }
+
+  #release(input: Value, group: number): void {
+    const groups = this.#shared.get(input);
+    const shared = groups?.get(group);
+    if (!groups || !shared) return;
+    shared.users -= 1;
+    if (shared.users > 0) return;
+    if (shared.z) this.#engine.release(shared.z);
+    groups.delete(group);
+  }
+}

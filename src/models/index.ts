@@ -1,0 +1,17 @@
+/**
+ * @module models
+ * Models, their configurations and weights under Hugging Face's names.
+ */
+export { CheckpointError } from './checkpoint-error.js';
+export { type GenerationOptions, generate, sample } from './generate.js';
+export { KeyValueCache } from './key-value-cache.js';
+export type { LanguageModel, LossForm, SketchableLinear, TokenBatch } from './language-model.js';
+export { Llama, llamaShapes } from './llama.js';
+export { type LlamaConfig, parseLlamaConfig, toHuggingFaceConfig } from './llama-config.js';
+export { type ModelSource, openModelSource } from './model-source.js';
+export { isPreset, type PresetName, presets } from './presets.js';
+export { SafetensorsFile, type TensorReader } from './safetensors.js';
+export { openSafetensors } from './safetensors-shards.js';
+export { replaceFile, replaceFileWith, SaveError } from './save-file.js';
+export { loadWeights, saveWeights, weightsFile } from './weights.js';
+export { type TensorData, type TensorEntry, writeSafetensors } from './write-safetensors.js';

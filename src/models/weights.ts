@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import type { Engine } from '../engine/index.js';
+import type { Parameter } from '../tape/index.js';
+import { CheckpointError } from './checkpoint-error.js';
+import type { TensorReader } from './safetensors.js';
+import { openSafetensors } from './safetensors-shards.js';
+import { writeSafetensors } from './write-safetensors.js';
+
+/** File of a model directory that holds the weights. */
+export const weightsFile = 'model.safetensors';
+
+/** Tensors that some files hold beside the weights and that are computed here instead. */
+const derived = /(rotary_emb\.inv_freq|position_ids|masked_bias)$/;
+
+/**
+ * Fills a model's parameters from a directory in Hugging Face's layout, or one safetensors file.
+ *
+ * @throws CheckpointError if a weight is missing, unexpected, of another shape, or not finite
+ */
+export function loadWeights(engine: Engine, parameters: readonly Parameter[], path: string): void {
+  using reader = openSafetensors(path);
+  refuseUnexpected(parameters, reader);
+  for (const { name, tensor } of parameters) {
+    const values = reader.read(name, tensor.shape);
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      throw new CheckpointError(
+        `${reader.path}: ${name}: element ${bad} is ${values[bad]}`,
+        'the weights are damaged; use an earlier checkpoint',
+      );
+    }
+    engine.write(tensor, values);
+  }
+}
+
+/** Writes a model's parameters to `model.safetensors` in the directory, replacing an earlier file only when complete. */
+export async function saveWeights(engine: Engine, parameters: readonly Parameter[], directory: string): Promise<void> {
+  await writeSafetensors(
+    join(directory, weightsFile),
+    parameters.map(({ name, tensor }) => ({
+      name,
+      dtype: 'F32' as const,
+      shape: tensor.shape,
+      data: async () => Float32Array.from(await engine.read(tensor)),
+    })),
+  );
+}
+
+function refuseUnexpected(parameters: readonly Parameter[], reader: TensorReader): void {
+  const expected = new Set(parameters.map(({ name }) => name));
+  for (const name of reader.tensors.keys()) {
+    if (expected.has(name) || derived.test(name)) continue;
+    // A tied model may be stored with its head written out once more.
+    if (name === 'lm_head.weight' && expected.has('model.embed_tokens.weight')) continue;
+    throw new CheckpointError(
+      `${reader.path}: unexpected tensor "${name}"`,
+      'the weights belong to another configuration',
+    );
+  }
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { InputError } from '../engine/index.js';
+import { formNames, projectionFamilies } from '../keep/index.js';
+
+const rank = z.union([
+  z.strictObject({ ratio: z.number().positive().max(1) }),
+  z.strictObject({ absolute: z.number().int().positive() }),
+]);
+
+const slotRule = z.strictObject({ match: z.string().min(1), form: z.enum(formNames) });
+const scaleRule = z.strictObject({ match: z.string().min(1), scale: z.number() });
+
+const sketches = z.strictObject({
+  /** Weights whose gradients are compressed, by pattern. */
+  weights: z.array(z.string().min(1)).min(1),
+  projection: z.enum(projectionFamilies),
+  /** r as a fraction of each layer's input width, or the same r for all. */
+  rank,
+  /** One sketch per input (q, k, v; gate, up) instead of one per layer. */
+  share: z.boolean(),
+  /** T, steps between resamplings; null: never. */
+  updateGap: z.number().int().positive().nullable(),
+  /** α, the factor on the expanded update. */
+  scale: z.number().positive(),
+});
+
+const schema = z.strictObject({
+  version: z.literal(1),
+  /** The names this plan was made from. */
+  methods: z.array(z.string()),
+  /** Slot patterns to forms; the last match holds. */
+  slots: z.array(slotRule).min(1),
+  sketches: sketches.nullable(),
+  loss: z.discriminatedUnion('form', [
+    z.strictObject({ form: z.literal('full') }),
+    z.strictObject({ form: z.literal('fused'), chunk: z.number().int().positive() }),
+  ]),
+  /** Factors on the updates of weights outside `sketches`, by pattern; the last match holds, else 1. */
+  updateScales: z.array(scaleRule),
+  /** `after` all gradients are there, or `fused`: each gradient is used and freed as it appears in backward. */
+  update: z.enum(['after', 'fused']),
+});
+
+/**
+ * In what form each tensor that backward needs is kept, and how gradients and updates are represented. Plain data: printed,
+ * saved with the run, comparable line by line.
+ */
+export type MemoryPlan = z.infer<typeof schema>;
+export type RankSpec = z.infer<typeof rank>;
+export type SketchPlan = z.infer<typeof sketches>;
+
+/** Reads a plan document; throws InputError with the first thing that does not fit. */
+export function parsePlan(json: unknown, where: string): MemoryPlan {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new InputError(`${where}: ${issue?.path.join('.') || 'plan'}: ${issue?.message ?? 'invalid'}`);
+}

@@ -1,0 +1,84 @@
+import { InputError } from '../engine/index.js';
+import type { KeepingRules, Sketch } from '../keep/index.js';
+import { isSketchForm, PlanError } from '../keep/index.js';
+import type { LanguageModel, SketchableLinear } from '../models/index.js';
+import type { UpdateRule } from '../optim/index.js';
+import type { Parameter } from '../tape/index.js';
+import type { MemoryPlan, RankSpec, SketchPlan } from './memory-plan.js';
+import { lastMatch, matches } from './pattern.js';
+
+/** A plan applied to a model: what the keeper and the optimizer ask, and all sketches. */
+export interface ResolvedPlan extends KeepingRules {
+  readonly sketches: readonly Sketch[];
+  updateRule(parameter: Parameter): UpdateRule;
+}
+
+/**
+ * Applies a plan to a model.
+ *
+ * @throws PlanError where the plan's parts contradict each other, InputError where a rank does not fit
+ */
+export function resolvePlan(plan: MemoryPlan, model: LanguageModel): ResolvedPlan {
+  const sketched = plan.sketches ? sketchesByWeight(plan.sketches, model.sketchableLinears) : new Map<string, Sketch>();
+  const formOf = (slot: string) => lastMatch(plan.slots, slot)?.form ?? 'exact';
+  for (const { slot, weight } of model.sketchableLinears) {
+    const form = formOf(slot);
+    if (isSketchForm(form) !== sketched.has(weight)) {
+      throw new PlanError(
+        isSketchForm(form)
+          ? `plan: "${slot}" is a ${form}, but "${weight}" is not among the sketched weights`
+          : `plan: "${weight}" is sketched, but its input "${slot}" has the form ${form}`,
+      );
+    }
+  }
+  const forms = new Map<string, ReturnType<typeof formOf>>();
+  return {
+    sketches: [...sketched.values()],
+    formOf(slot) {
+      const known = forms.get(slot) ?? formOf(slot);
+      forms.set(slot, known);
+      return known;
+    },
+    sketchOf: (weight) => sketched.get(weight.name),
+    updateRule(parameter) {
+      const sketch = sketched.get(parameter.name);
+      const scale = sketch ? plan.sketches?.scale : lastMatch(plan.updateScales, parameter.name)?.scale;
+      return { sketch, scale: scale ?? 1 };
+    },
+  };
+}
+
+/** r of a layer: ratios round half to even; 1 ≤ r ≤ n. */
+export function resolveRank(rank: RankSpec, inputSize: number, where: string): number {
+  const r = 'absolute' in rank ? rank.absolute : Math.max(1, roundHalfEven(rank.ratio * inputSize));
+  if (r > inputSize) {
+    throw new InputError(
+      `rank ${r} is larger than the input width ${inputSize} of ${where}`,
+      'choose a smaller --rank',
+    );
+  }
+  return r;
+}
+
+function roundHalfEven(x: number): number {
+  const floor = Math.floor(x);
+  if (x - floor !== 0.5) return Math.round(x);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+function sketchesByWeight(plan: SketchPlan, linears: readonly SketchableLinear[]): Map<string, Sketch> {
+  const groups = new Map<string, number>();
+  for (const { inputGroup } of linears) if (!groups.has(inputGroup)) groups.set(inputGroup, groups.size);
+  const sketched = new Map<string, Sketch>();
+  for (const [index, { weight, inputSize, inputGroup }] of linears.entries()) {
+    if (!plan.weights.some((pattern) => matches(pattern, weight))) continue;
+    sketched.set(weight, {
+      group: plan.share ? (groups.get(inputGroup) ?? 0) : index,
+      inputSize,
+      rank: resolveRank(plan.rank, inputSize, weight),
+      family: plan.projection,
+    });
+  }
+  if (sketched.size === 0) throw new PlanError(`plan: no linear layer matches ${plan.weights.join(', ')}`);
+  return sketched;
+}

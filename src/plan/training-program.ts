@@ -1,0 +1,111 @@
+import { type Engine, InputError, type StaticLayout } from '../engine/index.js';
+import { Projections, Sketcher, SlotKeeper, type SlotRecord } from '../keep/index.js';
+import type { LanguageModel } from '../models/index.js';
+import { AdamW, type AdamWSettings, clipFactor, type StepContext } from '../optim/index.js';
+import { type Parameter, Tape } from '../tape/index.js';
+import { countPredicted, evaluateBatch, type HostBatch, takeScalar, withTokens, zeroLoss } from './host-batch.js';
+import type { MemoryPlan } from './memory-plan.js';
+import { type ResolvedPlan, resolvePlan } from './resolve.js';
+
+export interface ProgramOptions {
+  readonly optimizer: AdamWSettings;
+  /** Largest global norm of the gradients; undefined: no clipping. */
+  readonly clip?: number | undefined;
+  /** Seed of the projections. */
+  readonly seed: number;
+  readonly onSlot?: (record: SlotRecord) => void;
+}
+
+/** Mean loss over the predicted tokens of a step (natural log). */
+export interface StepResult {
+  readonly loss: number;
+}
+
+/**
+ * What one optimizer step does under a plan: forward with slots kept in their forms, backward, update. The very same code
+ * runs on the dry engine to predict and on a real engine to train.
+ */
+export class TrainingProgram implements Disposable {
+  readonly optimizer: AdamW;
+  readonly #engine: Engine;
+  readonly #model: LanguageModel;
+  readonly #plan: MemoryPlan;
+  readonly #resolved: ResolvedPlan;
+  readonly #projections: Projections;
+  readonly #keeper: SlotKeeper;
+  readonly #clip: number | undefined;
+
+  constructor(engine: Engine, model: LanguageModel, plan: MemoryPlan, options: ProgramOptions) {
+    if (plan.update === 'fused' && options.clip !== undefined) {
+      throw new InputError(
+        'clipping by global norm needs all gradients at once, which a fused update never has',
+        'drop --clip or the method fused-update',
+      );
+    }
+    this.#engine = engine;
+    this.#model = model;
+    this.#plan = plan;
+    this.#clip = options.clip;
+    this.#resolved = resolvePlan(plan, model);
+    const gap = plan.sketches?.updateGap ?? Number.POSITIVE_INFINITY;
+    this.#projections = new Projections(engine, options.seed, gap, this.#resolved.sketches);
+    this.#keeper = new SlotKeeper(this.#resolved, new Sketcher(engine, this.#projections), options.onSlot);
+    this.optimizer = new AdamW(
+      engine,
+      model.parameters,
+      options.optimizer,
+      (parameter) => this.#resolved.updateRule(parameter),
+      this.#projections,
+    );
+  }
+
+  /**
+   * One optimizer step over the micro-batches, whose gradients add up.
+   *
+   * @param context `step` is t, the completed steps before this one
+   * @param layout planned addresses of the step's transient blocks
+   */
+  async step(microBatches: readonly HostBatch[], context: StepContext, layout?: StaticLayout): Promise<StepResult> {
+    const fused = this.#plan.update === 'fused';
+    if (fused && microBatches.length > 1) {
+      throw new InputError(
+        'a fused update frees each gradient at once and cannot accumulate micro-batches',
+        'drop --accumulate or the method fused-update',
+      );
+    }
+    await this.#engine.inRegion(undefined, async () => this.#projections.setStep(context.step));
+    return this.#engine.inRegion(layout, async () => {
+      const scale = 1 / microBatches.reduce((tokens, microBatch) => tokens + countPredicted(microBatch), 0);
+      const loss = zeroLoss(this.#engine);
+      const onGradient = fused ? (parameter: Parameter) => this.optimizer.update(parameter, context) : undefined;
+      for (const microBatch of microBatches) {
+        withTokens(this.#engine, microBatch, (ids, targets) => {
+          const tape = new Tape(this.#engine, this.#keeper, onGradient);
+          this.#model.loss(tape, { ...microBatch, ids }, { targets, loss, scale }, this.#plan.loss);
+          tape.backward();
+        });
+      }
+      if (!fused) this.#updateAll(context);
+      return { loss: await takeScalar(this.#engine, loss) };
+    });
+  }
+
+  /** Summed loss of the predicted tokens, in the step's region, without keeping, sketching or changing anything. */
+  evaluate(batch: HostBatch): Promise<{ readonly loss: number; readonly tokens: number }> {
+    return this.#engine.inRegion(undefined, () => evaluateBatch(this.#engine, this.#model, batch));
+  }
+
+  [Symbol.dispose](): void {
+    this.optimizer[Symbol.dispose]();
+    this.#projections[Symbol.dispose]();
+  }
+
+  #updateAll(context: StepContext): void {
+    const { parameters } = this.#model;
+    const gradientScale = this.#clip === undefined ? undefined : clipFactor(this.#engine, parameters, this.#clip);
+    for (const parameter of parameters) {
+      this.optimizer.update(parameter, { ...context, ...(gradientScale && { gradientScale }) });
+    }
+    if (gradientScale) this.#engine.release(gradientScale);
+  }
+}

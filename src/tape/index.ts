@@ -1,0 +1,15 @@
+/**
+ * @module tape
+ * Differentiable ops that declare what they save, and the tape that runs them backwards.
+ */
+export type { Keeper, Kept, KeptInput } from './keeper.js';
+export { type AttentionOptions, attention } from './ops/attention.js';
+export { fusedLinearCrossEntropy, type LossTarget, linearCrossEntropy } from './ops/cross-entropy.js';
+export { embedding } from './ops/embedding.js';
+export { linear } from './ops/linear.js';
+export { rmsNorm } from './ops/rms-norm.js';
+export { type RopeTables, rope } from './ops/rope.js';
+export { swiglu } from './ops/swiglu.js';
+export { Parameter } from './parameter.js';
+export { type Application, Tape } from './tape.js';
+export { type Encoding, type Recipe, type ReplayCost, Value } from './value.js';

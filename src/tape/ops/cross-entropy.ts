@@ -1,0 +1,104 @@
+import { rows, type Tensor } from '../../engine/index.js';
+import type { Parameter } from '../parameter.js';
+import type { Tape } from '../tape.js';
+import type { Value } from '../value.js';
+import { linear } from './linear.js';
+
+/** Where a loss goes and what it is divided by. */
+export interface LossTarget {
+  /** [N], i32; −100 is ignored. */
+  readonly targets: Tensor;
+  /** [1]; the weighted loss is added to it. */
+  readonly loss: Tensor;
+  /** Weight of one token's loss: 1 / (all predicted tokens of the optimizer step). */
+  readonly scale: number;
+}
+
+/**
+ * Head and cross-entropy in chunks of tokens: the N×V logits never exist. The scale is known in forward, so the head's and
+ * the hidden states' gradients are formed there, chunk by chunk, at no extra flops; backward only passes them on.
+ *
+ * @param hidden [N, n]
+ * @param head [V, n]
+ * @param chunk rows of logits that exist at a time
+ */
+export function fusedLinearCrossEntropy(
+  tape: Tape,
+  slot: string,
+  hidden: Value,
+  head: Parameter,
+  { targets, loss, scale }: LossTarget,
+  chunk: number,
+): void {
+  const { engine } = tape;
+  const [tokens] = hidden.shape;
+  const table = head.tensor;
+  const training = hidden.requiresGradient || (tape.keeper !== undefined && head.trainable);
+  const dHidden = hidden.requiresGradient ? tape.allocate(`${hidden.name}.gradient`, hidden.shape) : undefined;
+  const largest = Math.min(chunk, tokens);
+  const logits = engine.allocate({
+    shape: [largest, table.shape[0]],
+    role: 'workspace',
+    name: `${slot}.logits_chunk`,
+  });
+  for (let start = 0; start < tokens; start += largest) {
+    const count = Math.min(largest, tokens - start);
+    const h = rows(hidden.tensor, start, count);
+    const y = rows(logits, 0, count);
+    engine.run('gemm', { a: h, b: table, transB: true, out: y });
+    engine.run('crossEntropy', {
+      logits: y,
+      targets: rows(targets, start, count),
+      loss,
+      scale,
+      ...(training && { dLogits: y }),
+    });
+    if (dHidden) engine.run('gemm', { a: y, b: table, out: rows(dHidden, start, count) });
+    if (training && head.trainable) {
+      tape.addParameterGradient(head, table.shape, (out, accumulate) =>
+        engine.run('gemm', { a: y, b: h, transA: true, out, accumulate }),
+      );
+    }
+  }
+  engine.release(logits);
+  if (!training) return;
+  if (dHidden) tape.passGradient(hidden, dHidden);
+  const gradient = { release: () => hidden.gradient && engine.release(tape.takeGradient(hidden)) };
+  // The gradient is ready, but the head counts as used until backward starts: an update in between would change the
+  // table that a tied embedding still has to read.
+  tape.record([gradient], [head], () => {});
+}
+
+/**
+ * Head and cross-entropy as a usual framework does them: full logits, kept to the end of the step as the model's output,
+ * their log-probabilities, kept for backward, and a gradient of the same size: three N×V tensors at the peak.
+ */
+export function linearCrossEntropy(
+  tape: Tape,
+  slot: string,
+  hidden: Value,
+  head: Parameter,
+  { targets, loss, scale }: LossTarget,
+): void {
+  const { engine } = tape;
+  const logits = linear(tape, slot, hidden, head);
+  const [logProbs] = tape.apply({
+    cost: 'elementwise',
+    inputs: [logits],
+    outputs: [{ name: `${slot}.log_probs`, shape: logits.shape }],
+    run: ([x], [out]) => engine.run('logSoftmax', { x, out }),
+  });
+  engine.run('nllLoss', { logProbs: logProbs.tensor, targets, loss, scale });
+  if (logProbs.requiresGradient) {
+    const keptLogits = tape.keep(`${slot}.logits`, logits);
+    const kept = tape.keep(`${slot}.log_probs`, logProbs);
+    tape.record([keptLogits, kept], [], () => {
+      const dLogits = tape.allocate(`${slot}.logits.gradient`, logits.shape);
+      engine.run('nllLossBackward', { logProbs: kept.restore(), targets, dLogits, scale });
+      kept.release();
+      keptLogits.release();
+      tape.passGradient(logits, dLogits);
+    });
+  }
+  tape.release(logits, logProbs);
+}

@@ -1,0 +1,37 @@
+import type { Parameter } from '../parameter.js';
+import type { Tape } from '../tape.js';
+import type { Value } from '../value.js';
+
+/**
+ * Linear layer without bias, O = X·Wᵀ with W as [out, in] (Hugging Face's layout), optionally plus a residual.
+ *
+ * Keeps `${slot}.input` for the weight's gradient, in the form that the plan says; ∂L/∂X = D·W needs the weight only.
+ *
+ * @param slot for example `layers.0.mlp.up_proj`
+ * @param x [N, in]
+ * @param weight [out, in]
+ * @param residual [N, out], added to the product
+ */
+export function linear(tape: Tape, slot: string, x: Value, weight: Parameter, residual?: Value): Value {
+  const { engine } = tape;
+  const [tokens] = x.shape;
+  const w = weight.tensor;
+  const [out] = tape.apply({
+    cost: 'gemm',
+    inputs: residual ? [x, residual] : [x],
+    parameters: [weight],
+    outputs: [{ name: `${slot}.output`, shape: [tokens, w.shape[0]] }],
+    run: ([a, addend], [y]) => engine.run('gemm', { a, b: w, transB: true, out: y, ...(addend && { addend }) }),
+  });
+  if (!out.requiresGradient || !tape.keeper) return out;
+  const kept = weight.trainable ? tape.keeper.keepInput(tape, `${slot}.input`, x, weight) : undefined;
+  tape.record(kept ? [kept] : [], [weight], () => {
+    const dy = tape.takeGradient(out);
+    kept?.weightGradient(dy);
+    kept?.release();
+    tape.addGradient(x, (dx, accumulate) => engine.run('gemm', { a: dy, b: w, out: dx, accumulate }));
+    if (residual) tape.passGradient(residual, dy);
+    else engine.release(dy);
+  });
+  return out;
+}

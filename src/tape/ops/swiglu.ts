@@ -1,0 +1,47 @@
+import type { Tape } from '../tape.js';
+import type { Value } from '../value.js';
+
+/**
+ * SwiGLU, p = SiLU(g)∘u. Keeps `${slot}.gate` and `${slot}.up`; and `${slot}.activated` = SiLU(g), the copy that usual
+ * frameworks keep, where the plan stores it.
+ *
+ * @param slot for example `layers.0.mlp`
+ * @param gate g, [N, m]
+ * @param up u, [N, m]
+ */
+export function swiglu(tape: Tape, slot: string, gate: Value, up: Value): Value {
+  const { engine } = tape;
+  const storesActivated = tape.keeper?.wants(`${slot}.activated`) ?? false;
+  const [p, activated] = tape.apply({
+    cost: 'elementwise',
+    inputs: [gate, up],
+    outputs: [
+      { name: `${slot}.product`, shape: gate.shape },
+      ...(storesActivated ? [{ name: `${slot}.activated`, shape: gate.shape }] : []),
+    ],
+    run: ([g, u], [out, a]) => engine.run('swiglu', { gate: g, up: u, out, ...(a && { activated: a }) }),
+  });
+  if (p.requiresGradient) {
+    const keptGate = tape.keep(`${slot}.gate`, gate);
+    const keptUp = tape.keep(`${slot}.up`, up);
+    const keptActivated = storesActivated ? tape.keep(`${slot}.activated`, activated) : undefined;
+    const kept = [keptGate, keptUp, ...(keptActivated ? [keptActivated] : [])];
+    tape.record(kept, [], () => {
+      const dy = tape.takeWritableGradient(p);
+      const dUp = tape.allocate(`${up.name}.gradient`, up.shape);
+      engine.run('swigluBackward', {
+        gate: keptGate.restore(),
+        up: keptUp.restore(),
+        dy,
+        dGate: dy,
+        dUp,
+        ...(keptActivated && { activated: keptActivated.restore() }),
+      });
+      for (const one of kept) one.release();
+      tape.passGradient(gate, dy);
+      tape.passGradient(up, dUp);
+    });
+  }
+  if (activated) tape.release(activated);
+  return p;
+}

@@ -1,0 +1,184 @@
+import { type Engine, LifetimeError, type Tensor } from '../engine/index.js';
+
+/** What making a value again would cost. */
+export type ReplayCost = 'elementwise' | 'gemm';
+
+/** How a value is made from others: a pure function that forward runs once and backward may run again. */
+export interface Recipe {
+  readonly cost: ReplayCost;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** The first output may be written over the first input when nobody else holds that. */
+  readonly takesOver: boolean;
+  run(inputs: readonly Tensor[], outputs: readonly Tensor[]): void;
+}
+
+/** A value kept in another encoding, for example bf16, from which the tensor can be given back. */
+export interface Encoding {
+  decode(out: Tensor): void;
+  free(): void;
+}
+
+/**
+ * A tensor in the course of a step. Its memory is there while somebody holds it: the forward code until it releases it,
+ * a kept slot until backward is done with it. A value whose memory is gone can be *used* again where an encoding or its
+ * recipe gives it back.
+ */
+export class Value {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly requiresGradient: boolean;
+  recipe: Recipe | undefined;
+  gradient: Tensor | undefined;
+  readonly #engine: Engine;
+  #tensor: Tensor | undefined;
+  #holders = 0;
+  /** Kept slots that will ask for this value in backward without holding it now. */
+  #awaiting = 0;
+  #exactKeeps = 0;
+  #restored = false;
+  #encoding: { readonly form: string; readonly content: Encoding; users: number } | undefined;
+
+  constructor(engine: Engine, name: string, shape: readonly number[], requiresGradient: boolean) {
+    this.#engine = engine;
+    this.name = name;
+    this.shape = shape;
+    this.requiresGradient = requiresGradient;
+  }
+
+  /** The tensor, which must be live now. */
+  get tensor(): Tensor {
+    if (!this.#tensor) throw new LifetimeError(`value "${this.name}" is used after its release`);
+    return this.#tensor;
+  }
+
+  /** Whether another kept slot already holds this very storage for backward. */
+  get keptExactly(): boolean {
+    return this.#exactKeeps > 0;
+  }
+
+  /** Whether another kept slot already holds an encoding of this value. */
+  get encoded(): boolean {
+    return this.#encoding !== undefined;
+  }
+
+  /** Gives the value its memory and the caller a hold on it. */
+  provide(tensor: Tensor): void {
+    this.#tensor = tensor;
+    this.#holders += 1;
+  }
+
+  /** Drops a hold. */
+  release(): void {
+    if (this.#holders <= 0) throw new LifetimeError(`value "${this.name}" is released twice`);
+    this.#holders -= 1;
+    this.#collect();
+  }
+
+  /** Holds the storage itself for backward: booked as `saved` under the first slot's name. */
+  keepExact(slot: string): void {
+    this.#holders += 1;
+    this.#exactKeeps += 1;
+    if (this.#exactKeeps === 1) this.#engine.ledger.relabel(this.tensor.storage, 'saved', slot);
+  }
+
+  releaseExact(): void {
+    this.#exactKeeps -= 1;
+    this.release();
+  }
+
+  /** Announces that backward will ask for this value once more; balanced by `settle`. */
+  await(): void {
+    this.#awaiting += 1;
+  }
+
+  settle(): void {
+    this.#awaiting -= 1;
+    this.#collect();
+  }
+
+  /** Adds a user of an encoding of this value; `encode` makes it when this is the first. */
+  keepEncoded(form: string, encode: () => Encoding): void {
+    if (this.#encoding && this.#encoding.form !== form) {
+      throw new LifetimeError(`value "${this.name}" is kept as ${this.#encoding.form} and as ${form}`);
+    }
+    this.#encoding ??= { form, content: encode(), users: 0 };
+    this.#encoding.users += 1;
+  }
+
+  releaseEncoded(): void {
+    if (!this.#encoding) throw new LifetimeError(`value "${this.name}" has no encoding to release`);
+    this.#encoding.users -= 1;
+    if (this.#encoding.users > 0) return;
+    this.#encoding.content.free();
+    this.#encoding = undefined;
+  }
+
+  /** The live tensor, made again if need be, with a hold that the caller drops by `release`. */
+  use(): Tensor {
+    if (!this.#tensor) this.#restore();
+    this.#holders += 1;
+    return this.tensor;
+  }
+
+  /** Passes the memory on to `output` if the caller's hold is the only claim; the caller's hold is gone in that case. */
+  handOver(output: Value): boolean {
+    if (this.#holders !== 1 || this.#awaiting > 0 || !this.#tensor) return false;
+    output.#receive(this.#tensor);
+    this.#engine.ledger.relabel(this.#tensor.storage, this.#tensor.storage.role, output.name);
+    this.#tensor = undefined;
+    this.#holders = 0;
+    this.#restored = false;
+    return true;
+  }
+
+  #receive(tensor: Tensor): void {
+    this.#tensor = tensor;
+  }
+
+  #restore(): void {
+    if (this.#encoding) {
+      this.#tensor = this.#allocate();
+      this.#encoding.content.decode(this.#tensor);
+    } else {
+      this.#replay();
+    }
+    this.#restored = true;
+  }
+
+  #replay(): void {
+    const { recipe } = this;
+    if (!recipe) throw new LifetimeError(`value "${this.name}" was not kept and cannot be computed again`);
+    const inputs = recipe.inputs.map((input) => input.use());
+    const [firstInput] = recipe.inputs;
+    const [firstOutput] = recipe.outputs;
+    const taken = recipe.takesOver && firstOutput.#tensor === undefined && firstInput?.handOver(firstOutput);
+    const temporaries: Tensor[] = [];
+    const outputs = recipe.outputs.map((output, index) => {
+      if (taken && index === 0) return output.tensor;
+      if (output.#tensor === undefined && (output === this || output.#awaiting > 0)) {
+        output.#tensor = output.#allocate();
+        output.#restored = true;
+        return output.#tensor;
+      }
+      const temporary = output.#allocate();
+      temporaries.push(temporary);
+      return temporary;
+    });
+    recipe.run(inputs, outputs);
+    for (const temporary of temporaries) this.#engine.release(temporary);
+    for (const [index, input] of recipe.inputs.entries()) if (!(taken && index === 0)) input.release();
+  }
+
+  #allocate(): Tensor {
+    return this.#engine.allocate({ shape: this.shape, role: 'activation', name: this.name });
+  }
+
+  /** Frees the memory when nobody holds it; a restored value stays while other slots still wait for it. */
+  #collect(): void {
+    if (this.#holders > 0 || !this.#tensor || (this.#restored && this.#awaiting > 0)) return;
+    this.#engine.release(this.#tensor);
+    this.#tensor = undefined;
+    this.#restored = false;
+  }
+}

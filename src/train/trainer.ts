@@ -1,0 +1,220 @@
+import { CompactError, type ComputingEngine, type Engine, InputError, openEngine } from '../engine/index.js';
+import { Llama, loadWeights } from '../models/index.js';
+import { learningRateAt } from '../optim/index.js';
+import { type HostBatch, type Prediction, predict, TrainingProgram } from '../plan/index.js';
+import { type Checkpointed, hasCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.js';
+import { type Evaluation, meanLoss } from './evaluate.js';
+import { availableBytes } from './resident-memory.js';
+import type { TrainingSettings } from './settings.js';
+import type { StepReport } from './step-report.js';
+
+/** Training windows: a pure function from an index, so that a position in the data is one number. */
+export interface TrainingData {
+  /** Names the data, the tokenizer and the split; a run can only be resumed on the same. */
+  readonly fingerprint: string;
+  /** Micro-batch number `index` of the endless stream. */
+  batch(index: number): { readonly inputs: Int32Array; readonly targets: Int32Array };
+}
+
+export interface TrainerOptions {
+  readonly settings: TrainingSettings;
+  readonly data: TrainingData;
+  /** Batches of held-out tokens; called anew for each evaluation. */
+  readonly validation?: () => Iterable<HostBatch>;
+  readonly engine?: ComputingEngine;
+  /** Default: all cores. Results do not depend on it. */
+  readonly threads?: number;
+  /** Evaluate after every so many steps, and after the last; default: after the last only. */
+  readonly evaluateEvery?: number;
+  /** Where checkpoints go; none are written without it. */
+  readonly directory?: string;
+  /** Write a checkpoint after every so many steps, and after the last; default: after the last only. */
+  readonly saveEvery?: number;
+  /** Start from the weights of this directory instead of random ones. */
+  readonly init?: string;
+  /** Continue from the checkpoint in `directory`, if there is one. */
+  readonly resume?: boolean;
+  /** Most bytes the plan may take. */
+  readonly memoryBudget?: number;
+}
+
+/** The loss is not a number any more; nothing is saved after that. */
+export class NonFiniteLossError extends CompactError {
+  constructor(step: number, loss: number) {
+    super(`the loss of step ${step} is ${loss}`, {
+      code: 'NON_FINITE_LOSS',
+      exitCode: 1,
+      hint: 'lower --lr, lengthen --warmup or set --clip 1; the last checkpoint is intact',
+    });
+  }
+}
+
+/**
+ * Trains a model under a memory plan. An async iterator of step reports: the command line, the report and a script consume
+ * the same stream.
+ *
+ * @example
+ * await using trainer = await Trainer.open({ settings, data });
+ * for await (const { step, loss } of trainer.run()) console.log(step, loss);
+ */
+export class Trainer implements AsyncDisposable {
+  readonly prediction: Prediction;
+  readonly engine: Engine;
+  readonly model: Llama;
+  readonly #options: TrainerOptions;
+  readonly #program: TrainingProgram;
+  #step = 0;
+  #tokens = 0;
+
+  private constructor(options: TrainerOptions, prediction: Prediction, engine: Engine) {
+    const { settings } = options;
+    this.#options = options;
+    this.prediction = prediction;
+    this.engine = engine;
+    this.model = new Llama(engine, settings.config, settings.sequenceLength);
+    this.#program = new TrainingProgram(engine, this.model, settings.plan, programOptions(settings));
+    engine.arena?.setRegion(prediction.regionBytes);
+  }
+
+  /**
+   * Predicts the run's memory, refuses what does not fit, allocates all of it at once, and fills the weights.
+   *
+   * @throws InputError if the plan needs more memory than there is, or the sequence is longer than the model allows
+   * @throws CheckpointError if weights or a checkpoint cannot be read
+   */
+  static async open(options: TrainerOptions): Promise<Trainer> {
+    const { settings } = options;
+    checkSettings(settings);
+    const engine = await openEngine(options.engine ?? 'native', options);
+    try {
+      const prediction = await predict({ ...settings, ...programOptions(settings), threads: engine.threads });
+      refuseTooLarge(prediction, options.memoryBudget);
+      const trainer = new Trainer(options, prediction, engine);
+      await trainer.#start();
+      return trainer;
+    } catch (error) {
+      engine.dispose();
+      throw error;
+    }
+  }
+
+  /** Completed optimizer steps. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /**
+   * Trains up to the last step of the schedule, yielding after each.
+   *
+   * @param signal stops after the step at hand, with a checkpoint written if there is a directory
+   */
+  async *run(signal?: AbortSignal): AsyncGenerator<StepReport, void, void> {
+    const { settings, evaluateEvery = 0, saveEvery = 0, directory } = this.#options;
+    const { steps } = settings.schedule;
+    const due = (every: number) => this.#step === steps || (every > 0 && this.#step % every === 0);
+    while (this.#step < steps) {
+      const report = await this.#trainStep();
+      const validationLoss = due(evaluateEvery) ? await this.#validationLoss() : undefined;
+      const saved = directory !== undefined && (due(saveEvery) || signal?.aborted === true);
+      if (saved) await this.save(directory);
+      yield { ...report, ...(validationLoss !== undefined && { validationLoss }), saved };
+      if (signal?.aborted) return;
+    }
+  }
+
+  /** Mean loss on batches of held-out tokens, without changing anything. */
+  evaluate(batches: Iterable<HostBatch>): Promise<Evaluation> {
+    return meanLoss(batches, (batch) => this.#program.evaluate(batch));
+  }
+
+  /** Writes weights, moments and position as one checkpoint. */
+  save(directory: string): Promise<void> {
+    const { settings, data } = this.#options;
+    return saveCheckpoint(directory, this.#checkpointed, {
+      step: this.#step,
+      tokens: this.#tokens,
+      settings,
+      data: data.fingerprint,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#program[Symbol.dispose]();
+    this.model[Symbol.dispose]();
+    this.engine.dispose();
+  }
+
+  get #checkpointed(): Checkpointed {
+    const { engine, model } = this;
+    return { engine, parameters: model.parameters, optimizerState: this.#program.optimizer.state() };
+  }
+
+  async #start(): Promise<void> {
+    const { settings, data, directory, resume, init } = this.#options;
+    if (resume && directory !== undefined && (await hasCheckpoint(directory))) {
+      const expected = { settings, data: data.fingerprint };
+      const position = await loadCheckpoint(directory, this.#checkpointed, expected);
+      this.#step = position.step;
+      this.#tokens = position.tokens;
+    } else if (init !== undefined) loadWeights(this.engine, this.model.parameters, init);
+    else this.model.initialize(settings.seed);
+  }
+
+  async #trainStep() {
+    const { settings, data } = this.#options;
+    const { accumulate, batch, sequenceLength, schedule } = settings;
+    const learningRate = learningRateAt(schedule, this.#step);
+    const started = performance.now();
+    const microBatches = Array.from({ length: accumulate }, (_, index) => ({
+      ...data.batch(this.#step * accumulate + index),
+      batch,
+      sequenceLength,
+    }));
+    const context = { step: this.#step, learningRate };
+    const { loss } = await this.#program.step(microBatches, context, this.prediction.layout);
+    if (!Number.isFinite(loss)) throw new NonFiniteLossError(this.#step + 1, loss);
+    this.#step += 1;
+    this.#tokens += accumulate * batch * sequenceLength;
+    // Ops block the event loop; between steps timers, signals and progress get their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    return {
+      step: this.#step,
+      steps: schedule.steps,
+      loss,
+      learningRate,
+      tokens: this.#tokens,
+      seconds: (performance.now() - started) / 1000,
+      memory: this.engine.ledger.read(),
+    };
+  }
+
+  async #validationLoss(): Promise<number | undefined> {
+    const batches = this.#options.validation?.();
+    return batches && (await this.evaluate(batches)).loss;
+  }
+}
+
+function programOptions({ optimizer, clip, seed }: TrainingSettings) {
+  return { optimizer, seed, clip: clip ?? undefined };
+}
+
+function checkSettings({ sequenceLength, config }: TrainingSettings): void {
+  if (sequenceLength > config.maxPositionEmbeddings) {
+    throw new InputError(
+      `sequences of ${sequenceLength} tokens are longer than the model's ${config.maxPositionEmbeddings}`,
+      'lower --seq, or raise max_position_embeddings in a config.json',
+    );
+  }
+}
+
+function refuseTooLarge({ arenaBytes, memory }: Prediction, budget: number | undefined): void {
+  const hint = 'lower --batch or --seq, or choose a method that keeps less (compact plan --compare shows them)';
+  const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+  if (budget !== undefined && memory.peak > budget) {
+    throw new InputError(`the plan needs ${mebibytes(memory.peak)}, the budget is ${mebibytes(budget)}`, hint);
+  }
+  const available = availableBytes();
+  if (arenaBytes > available) {
+    throw new InputError(`the plan needs ${mebibytes(arenaBytes)}, only ${mebibytes(available)} are free`, hint);
+  }
+}

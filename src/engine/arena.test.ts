@@ -39,7 +39,7 @@ describe('aligned', () => {
 describe('FreeList', () => {
   it('takes the smallest hole that fits', () => {
     const list = new FreeList(0, 100 * unit);
-    const [a, , b, , c] = [10, 1, 3, 1, 5].map((units) => ({ address: list.allocate(units * unit) ?? -1, units }));
+    const [a, , b, , c] = [10, 1, 3, 1, 5, 1].map((units) => ({ address: list.allocate(units * unit) ?? -1, units }));
     for (const { address, units } of [a, b, c]) list.free(address, units * unit);
     expect(list.allocate(4 * unit)).toBe(c.address);
     expect(list.allocate(3 * unit)).toBe(b.address);

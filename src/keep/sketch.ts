@@ -15,6 +15,12 @@ export interface Sketch {
   readonly family: ProjectionFamily;
 }
 
+/** Where P comes from; the same P for the same sketch between two steps. */
+export interface ProjectionSource {
+  /** Calls `body` with P [n, r], which is valid during the call only. */
+  with(sketch: Sketch, body: (p: Tensor) => void): void;
+}
+
 /**
  * Makes the projections of a training run: P(group, s) with s = ⌊t/T⌋, the same in forward, in backward and in the update
  * of step t.
@@ -22,7 +28,7 @@ export interface Sketch {
  * Gaussian and Rademacher matrices are made anew wherever they are needed. An orthonormal P costs 2nr² operations, so one
  * per group is kept between resamplings, booked as `projection`.
  */
-export class Projections implements Disposable {
+export class Projections implements ProjectionSource, Disposable {
   readonly #engine: Engine;
   readonly #seed: number;
   readonly #updateGap: number;
@@ -50,7 +56,6 @@ export class Projections implements Disposable {
     for (const { tensor, sketch } of this.#stored.values()) this.#make(sketch, tensor);
   }
 
-  /** Calls `body` with P [n, r], which is valid during the call only. */
   with(sketch: Sketch, body: (p: Tensor) => void): void {
     const stored = this.#stored.get(sketch.group);
     if (stored) {

@@ -1,6 +1,6 @@
 import type { Engine, Tensor } from '../engine/index.js';
 import type { Kept, KeptInput, Parameter, Tape, Value } from '../tape/index.js';
-import type { Projections, Sketch } from './sketch.js';
+import type { ProjectionSource, Sketch } from './sketch.js';
 
 /** Z = X·P of one input and one sketch group, shared by the layers that use both. */
 interface SharedSketch {
@@ -14,10 +14,10 @@ interface SharedSketch {
  */
 export class Sketcher {
   readonly #engine: Engine;
-  readonly #projections: Projections;
+  readonly #projections: ProjectionSource;
   readonly #shared = new WeakMap<Value, Map<number, SharedSketch>>();
 
-  constructor(engine: Engine, projections: Projections) {
+  constructor(engine: Engine, projections: ProjectionSource) {
     this.#engine = engine;
     this.#projections = projections;
   }

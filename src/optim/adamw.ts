@@ -1,5 +1,5 @@
 import type { Engine, Tensor } from '../engine/index.js';
-import type { Projections, Sketch } from '../keep/index.js';
+import type { ProjectionSource, Sketch } from '../keep/index.js';
 import type { Parameter } from '../tape/index.js';
 
 export interface AdamWSettings {
@@ -45,7 +45,7 @@ interface Moments {
 export class AdamW implements Disposable {
   readonly #engine: Engine;
   readonly #settings: AdamWSettings;
-  readonly #projections: Projections | undefined;
+  readonly #projections: ProjectionSource | undefined;
   readonly #rules: (parameter: Parameter) => UpdateRule;
   readonly #moments = new Map<Parameter, Moments>();
 
@@ -55,7 +55,7 @@ export class AdamW implements Disposable {
     parameters: readonly Parameter[],
     settings: AdamWSettings,
     rules: (parameter: Parameter) => UpdateRule,
-    projections?: Projections,
+    projections?: ProjectionSource,
   ) {
     this.#engine = engine;
     this.#settings = settings;

@@ -1,4 +1,5 @@
 import type { Tensor } from '../tensor.js';
+import { gemmBlock } from './gemm.js';
 import { expectTensor, matrix, type OpSpec, require } from './spec.js';
 
 /** What forward and backward of attention share. Query head i reads key/value head floor(i / (heads / keyValueHeads)). */
@@ -73,11 +74,12 @@ export function attendedPairs(queryLength: number, keyLength: number, causal: bo
 /** Query rows and key rows of one tile of scores; blocks that the causal mask hides entirely are skipped. */
 export const attentionBlock = { queries: 64, keys: 64 } as const;
 
-/** Bytes of scratch per thread: packed q, k, v, do tiles, scores and their gradients, accumulators. */
+/** Bytes of scratch per thread: eight packed operands of a tile, six tiles of scores, eight vectors of row statistics. */
 function attentionThreadBytes(headWidth: number): number {
   const { queries, keys } = attentionBlock;
-  const paddedWidth = Math.ceil(headWidth / 32) * 32;
-  return 4 * (8 * queries * paddedWidth + 6 * queries * keys + 8 * queries);
+  const { columnUnit, slack } = gemmBlock;
+  const operand = queries * Math.ceil(headWidth / columnUnit) * columnUnit + slack;
+  return 4 * (8 * operand + 6 * (queries * keys + slack) + 8 * queries);
 }
 
 export const attention: OpSpec<AttentionArgs> = {
@@ -141,7 +143,7 @@ export const attentionBackward: OpSpec<AttentionBackwardArgs> = {
   },
   scratch(args, threads) {
     const { headWidth } = attentionExtents('attentionBackward', args);
-    const rowSums = 4 * (args.query.shape[0] ?? 0) * args.heads;
+    const rowSums = 4 * Math.ceil(((args.query.shape[0] ?? 0) * args.heads) / 16) * 16;
     return rowSums + threads * attentionThreadBytes(headWidth);
   },
 };

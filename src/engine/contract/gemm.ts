@@ -45,15 +45,24 @@ export function nextGemmDepth(rest: number): number {
   return rest;
 }
 
-/** Rows of A and columns of B that one thread packs at a time; multiples of every register tile in use. */
-export const gemmBlock = { rows: 280, columns: 2048, rowTile: 14, columnTile: 32 } as const;
+/**
+ * Rows of A and columns of B that are packed at a time; `columnUnit` is the widest register tile of any instruction set,
+ * `slack` the floats that stores of whole vectors may reach beyond a packed operand.
+ */
+export const gemmBlock = { rows: 280, columns: 2048, columnUnit: 32, slack: 16 } as const;
 
-/** Bytes of packing panels for one thread: A in tiles of 14 rows, B in tiles of 32 columns, one K block deep. */
-export function gemmPanelBytes(m: number, n: number, k: number): number {
+/**
+ * Bytes of the packed operands. Each thread has its own block of A; with few rows also one panel of B, which is packed
+ * just before its only use; with many rows all threads share one block of B.
+ */
+export function gemmScratchBytes(m: number, n: number, k: number, threads: number): number {
+  const { rows, columns, columnUnit, slack } = gemmBlock;
   const depth = Math.min(k, gemmDepth);
-  const panelRows = Math.min(Math.ceil(m / 16) * 16, gemmBlock.rows) + 32;
-  const panelColumns = Math.min(Math.ceil(n / 32) * 32, gemmBlock.columns) + 32;
-  return Math.ceil(((panelRows + panelColumns) * depth * 4) / 64) * 64;
+  const tiles = Math.ceil((Math.min(m, rows) * depth + slack) / slack) * slack;
+  const fewRows = m <= rows;
+  const panel = fewRows ? columnUnit * depth : 0;
+  const shared = fewRows ? 0 : Math.min(Math.ceil(n / columnUnit) * columnUnit, columns) * depth;
+  return 4 * (threads * (tiles + panel) + shared);
 }
 
 export const gemm: OpSpec<GemmArgs> = {
@@ -74,6 +83,6 @@ export const gemm: OpSpec<GemmArgs> = {
   },
   scratch(args, threads) {
     const [m, n, k] = gemmExtents(args);
-    return threads * gemmPanelBytes(m, n, k);
+    return gemmScratchBytes(m, n, k, threads);
   },
 };

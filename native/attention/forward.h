@@ -1,0 +1,128 @@
+// o = softmax(scale·q·kᵀ)·v by online softmax over tiles of 64 queries x 64 keys, and the log-sum-exp of every row.
+// query, out [B·Tq, heads·d]; key, value [B·Tk, keyValueHeads·d]; logSumExp [B·Tq, heads].
+#pragma once
+#include "tiles.h"
+
+namespace COMPACT_TIER {
+namespace {
+
+/** Largest finite negative float: a masked score; infinities could meet and give NaN. */
+constexpr float maskedScore = -3.4028234663852886e38f;
+
+/** Row statistics of 64 queries, sixteen to a vector. */
+struct OnlineSoftmax {
+  Vec largest[queryVecs], sum[queryVecs];
+};
+
+/**
+ * Turns scores Sᵀ [keys, 64] into exp(scale·s − max) in place, updates max and sum, and writes to `shrink` the factors by
+ * which what was summed with the old max has to be multiplied.
+ */
+INLINE void softmaxTile(OnlineSoftmax& state, float* scores, int64_t keys, float scale, int64_t diagonal, float* shrink) {
+  for (int part = 0; part < queryVecs; part++) {
+    float* column = scores + part * lanes;
+    Vec largest = state.largest[part];
+    const Vec factor = set(scale);
+    for (int64_t key = 0; key < keys; key++) {
+      Vec s = mul(factor, load(column + key * attentionQueries));
+      // Query i of the tile sees key j where i >= j − diagonal; the test is needed only for keys beyond the diagonal.
+      if (key > diagonal) s = select(seesKey(key - diagonal, part), s, set(maskedScore));
+      store(column + key * attentionQueries, s);
+      largest = max(largest, s);
+    }
+    Vec total = zero();
+    for (int64_t key = 0; key < keys; key++) {
+      const Vec p = exponential(sub(load(column + key * attentionQueries), largest));
+      store(column + key * attentionQueries, p);
+      total = add(total, p);
+    }
+    const Vec old = exponential(sub(state.largest[part], largest));
+    store(shrink + part * lanes, old);
+    state.sum[part] = fma(state.sum[part], old, total);
+    state.largest[part] = largest;
+  }
+}
+
+INLINE void scaleRows(float* out, int64_t step, const float* factors, int64_t rows, int64_t columns) {
+  for (int64_t i = 0; i < rows; i++) {
+    float* row = out + i * step;
+    const Vec factor = set(factors[i]);
+    forEachVec(columns, [&](auto at, auto put) { put(row, mul(factor, at(row))); });
+  }
+}
+
+struct ForwardScratch {
+  float *queries, *keys, *values, *sums, *scores, *factors;
+  ForwardScratch(const compact::AttentionCall& call, int thread) {
+    const int64_t operand = compact::attentionOperandFloats(call.shape.headWidth);
+    ScratchCursor cursor{call.scratch + thread * compact::attentionThreadFloats(call.shape.headWidth)};
+    queries = cursor.take(operand);
+    keys = cursor.take(operand);
+    values = cursor.take(operand);
+    sums = cursor.take(operand);
+    scores = cursor.take(attentionQueries * attentionKeys);
+    factors = cursor.take(attentionQueries);
+  }
+};
+
+/** 64 queries (fewer at the end) of one head over all keys that they see. */
+INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int64_t head, int64_t firstQuery,
+                          const ForwardScratch& scratch) {
+  const AttentionShape& s = call.shape;
+  const int64_t d = s.headWidth, keyValueHead = head / (s.heads / s.keyValueHeads);
+  const HeadRows<const float> query = queryRows(s, call.query, batch, head);
+  const HeadRows<const float> key = keyRows(s, call.key, batch, keyValueHead);
+  const HeadRows<const float> value = keyRows(s, call.value, batch, keyValueHead);
+  const int64_t queries = smaller(attentionQueries, s.queryLength - firstQuery);
+  const int64_t keyEnd = visibleKeys(s, firstQuery + queries);
+  packPanels({query.row(firstQuery), query.step, true}, d, queries, scratch.queries);
+  const int64_t filled = roundUp(queries, tileColumns);
+  OnlineSoftmax state;
+  for (int part = 0; part < queryVecs; part++) {
+    state.largest[part] = set(maskedScore);
+    state.sum[part] = zero();
+  }
+  for (int64_t first = 0; first < keyEnd; first += attentionKeys) {
+    const int64_t keys = smaller(attentionKeys, keyEnd - first);
+    packTiles({key.row(first), key.step, false}, keys, d, scratch.keys);
+    packPanels({value.row(first), value.step, false}, keys, d, scratch.values);
+    multiplyPacked({scratch.keys, 0}, scratch.queries, keys, filled, d, scratch.scores, attentionQueries, false);
+    // Lanes without a query: any finite score does, their sums are never read.
+    for (int64_t row = 0; row < keys && filled < attentionQueries; row++) {
+      for (int64_t lane = filled; lane < attentionQueries; lane += lanes) {
+        store(scratch.scores + row * attentionQueries + lane, zero());
+      }
+    }
+    const int64_t diagonal = s.causal ? firstQuery + s.keyLength - s.queryLength - first : s.keyLength;
+    softmaxTile(state, scratch.scores, keys, s.scale, diagonal, scratch.factors);
+    if (first > 0) scaleRows(scratch.sums, d, scratch.factors, queries, d);
+    multiplyPacked({scratch.scores, attentionQueries}, scratch.values, queries, d, keys, scratch.sums, d, first > 0);
+  }
+  float logSumExp[attentionQueries];
+  for (int part = 0; part < queryVecs; part++) {
+    store(scratch.factors + part * lanes, div(set(1.0f), state.sum[part]));
+    store(logSumExp + part * lanes, add(state.largest[part], logarithm(state.sum[part])));
+  }
+  scaleRows(scratch.sums, d, scratch.factors, queries, d);
+  const HeadRows<float> out = queryRows(s, call.out, batch, head);
+  for (int64_t i = 0; i < queries; i++) {
+    const float* from = scratch.sums + i * d;
+    float* to = out.row(firstQuery + i);
+    forEachVec(d, [&](auto at, auto put) { put(to, at(from)); });
+    call.logSumExp[(batch * s.queryLength + firstQuery + i) * s.heads + head] = logSumExp[i];
+  }
+}
+
+/** One block per (sequence, head, 64 queries); the last queries, which see most keys, come first. */
+void attentionKernel(Pool* pool, const compact::AttentionCall& call) {
+  const AttentionShape& s = call.shape;
+  const int64_t queryBlocks = ceilDiv(s.queryLength, attentionQueries), sequences = s.batch * s.heads;
+  parallelBlocks(pool, queryBlocks * sequences, [&](int64_t block, int thread) {
+    const int64_t queryBlock = queryBlocks - 1 - block / sequences, sequence = block % sequences;
+    attendQueries(call, sequence / s.heads, sequence % s.heads, queryBlock * attentionQueries,
+                  ForwardScratch(call, thread));
+  });
+}
+
+}  // namespace
+}  // namespace COMPACT_TIER

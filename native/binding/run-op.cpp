@@ -1,0 +1,350 @@
+// One function per op: arguments in, kernel out. The order of reads is the order in which src/engine/native/kernels.ts writes,
+// the order of the table below that of `opCodes` there.
+#include "run-op.h"
+
+#include "../attention/attention-blocks.h"
+#include "../gemm/gemm-blocks.h"
+
+namespace compact {
+namespace {
+
+struct Runner {
+  const KernelTable& kernels;
+  Pool* pool;
+  Reader read;
+
+  bool ok() const { return read.refusal() == nullptr; }
+};
+
+/** Token ids and targets come from data; a wrong one must not become a wild address. */
+void checkIds(Reader& read, const int32_t* ids, int64_t count, int64_t limit, bool mayIgnore) {
+  if (read.refusal() != nullptr) return;
+  constexpr int32_t ignored = -100;
+  for (int64_t i = 0; i < count; i++) {
+    const bool fine = (ids[i] >= 0 && ids[i] < limit) || (mayIgnore && ids[i] == ignored);
+    if (!fine) return read.refuse("NATIVE_TOKEN");
+  }
+}
+
+void gemm(Runner& r) {
+  GemmCall c{};
+  c.m = r.read.extent(), c.n = r.read.extent(), c.k = r.read.extent();
+  c.transA = r.read.flag(), c.transB = r.read.flag(), c.accumulate = r.read.flag();
+  c.a = r.read.floats(r.read.product(c.m, c.k));
+  c.b = r.read.floats(r.read.product(c.k, c.n));
+  c.out = r.read.floats(r.read.product(c.m, c.n));
+  c.addend = r.read.optionalFloats(r.read.product(c.m, c.n));
+  if (!r.ok()) return;
+  c.scratch = r.read.floats(GemmScratch(c.m, c.n, c.k, poolThreads(r.pool), nullptr).floats());
+  if (r.ok()) r.kernels.gemm(r.pool, c);
+}
+
+void embedding(Runner& r) {
+  EmbeddingCall c{};
+  c.tokens = r.read.extent(), c.width = r.read.extent();
+  const int64_t vocabulary = r.read.extent();
+  c.ids = r.read.integers(c.tokens);
+  c.table = r.read.floats(r.read.product(vocabulary, c.width));
+  c.out = r.read.floats(r.read.product(c.tokens, c.width));
+  checkIds(r.read, c.ids, c.tokens, vocabulary, false);
+  if (r.ok()) r.kernels.embedding(r.pool, c);
+}
+
+void embeddingBackward(Runner& r) {
+  EmbeddingBackwardCall c{};
+  c.tokens = r.read.extent(), c.width = r.read.extent();
+  const int64_t vocabulary = r.read.extent();
+  c.ids = r.read.integers(c.tokens);
+  c.dy = r.read.floats(r.read.product(c.tokens, c.width));
+  c.dTable = r.read.floats(r.read.product(vocabulary, c.width));
+  checkIds(r.read, c.ids, c.tokens, vocabulary, false);
+  if (r.ok()) r.kernels.embeddingBackward(r.pool, c);
+}
+
+void rmsNorm(Runner& r) {
+  RmsNormCall c{};
+  c.tokens = r.read.extent(), c.width = r.read.extent();
+  c.epsilon = r.read.real();
+  const int64_t count = r.read.product(c.tokens, c.width);
+  c.x = r.read.floats(count);
+  c.weight = r.read.floats(c.width);
+  c.out = r.read.floats(count);
+  c.rstd = r.read.floats(c.tokens);
+  c.normalized = r.read.optionalFloats(count);
+  if (r.ok()) r.kernels.rmsNorm(r.pool, c);
+}
+
+void rmsNormBackward(Runner& r) {
+  RmsNormBackwardCall c{};
+  c.tokens = r.read.extent(), c.width = r.read.extent();
+  c.normalized = r.read.flag(), c.accumulate = r.read.flag();
+  const int64_t count = r.read.product(c.tokens, c.width);
+  c.x = r.read.floats(count);
+  c.rstd = r.read.floats(c.tokens);
+  c.weight = r.read.floats(c.width);
+  c.dy = r.read.floats(count);
+  c.dx = r.read.floats(count);
+  c.dWeight = r.read.optionalFloats(c.width);
+  constexpr int64_t blockRows = 64;  // normBlockRows of the contract
+  if (c.dWeight != nullptr) c.scratch = r.read.floats(r.read.product((c.tokens + blockRows - 1) / blockRows, c.width));
+  if (r.ok()) r.kernels.rmsNormBackward(r.pool, c);
+}
+
+void rope(Runner& r) {
+  RopeCall c{};
+  c.tokens = r.read.extent(), c.width = r.read.extent();
+  const int64_t positions = r.read.extent();
+  c.half = r.read.extent(), c.sequenceLength = r.read.extent(), c.positionOffset = r.read.whole();
+  c.inverse = r.read.flag();
+  const int64_t count = r.read.product(c.tokens, c.width);
+  c.x = r.read.floats(count);
+  c.cos = r.read.floats(r.read.product(positions, c.half));
+  c.sin = r.read.floats(r.read.product(positions, c.half));
+  c.out = r.read.floats(count);
+  if (!r.ok()) return;
+  if (c.width % (2 * c.half) != 0 || c.positionOffset + c.sequenceLength > positions) {
+    return r.read.refuse("NATIVE_ARGUMENTS");
+  }
+  r.kernels.rope(r.pool, c);
+}
+
+AttentionShape attentionShape(Reader& read) {
+  AttentionShape s{};
+  s.batch = read.extent(), s.heads = read.extent(), s.keyValueHeads = read.extent();
+  s.queryLength = read.extent(), s.keyLength = read.extent(), s.headWidth = read.extent();
+  s.causal = read.flag(), s.scale = read.real();
+  if (read.refusal() != nullptr) return s;
+  if (s.heads % s.keyValueHeads != 0 || (s.causal && s.keyLength < s.queryLength)) read.refuse("NATIVE_ARGUMENTS");
+  return s;
+}
+
+int64_t attentionFloats(Reader& read, int64_t batch, int64_t length, int64_t heads, int64_t width) {
+  return read.product(read.product(read.product(batch, length), heads), width);
+}
+
+void attention(Runner& r) {
+  AttentionCall c{};
+  const AttentionShape s = c.shape = attentionShape(r.read);
+  const int64_t queries = attentionFloats(r.read, s.batch, s.queryLength, s.heads, s.headWidth);
+  const int64_t keys = attentionFloats(r.read, s.batch, s.keyLength, s.keyValueHeads, s.headWidth);
+  c.query = r.read.floats(queries);
+  c.key = r.read.floats(keys);
+  c.value = r.read.floats(keys);
+  c.out = r.read.floats(queries);
+  c.logSumExp = r.read.floats(attentionFloats(r.read, s.batch, s.queryLength, s.heads, 1));
+  if (!r.ok()) return;
+  c.scratch = r.read.floats(poolThreads(r.pool) * attentionThreadFloats(s.headWidth));
+  if (r.ok()) r.kernels.attention(r.pool, c);
+}
+
+void attentionBackward(Runner& r) {
+  AttentionBackwardCall c{};
+  const AttentionShape s = c.shape = attentionShape(r.read);
+  const int64_t queries = attentionFloats(r.read, s.batch, s.queryLength, s.heads, s.headWidth);
+  const int64_t keys = attentionFloats(r.read, s.batch, s.keyLength, s.keyValueHeads, s.headWidth);
+  const int64_t rows = attentionFloats(r.read, s.batch, s.queryLength, s.heads, 1);
+  c.query = r.read.floats(queries);
+  c.key = r.read.floats(keys);
+  c.value = r.read.floats(keys);
+  c.out = r.read.floats(queries);
+  c.logSumExp = r.read.floats(rows);
+  c.dOut = r.read.floats(queries);
+  c.dQuery = r.read.floats(queries);
+  c.dKey = r.read.floats(keys);
+  c.dValue = r.read.floats(keys);
+  if (!r.ok()) return;
+  c.scratch = r.read.floats(roundUpTo(rows, 16) + poolThreads(r.pool) * attentionThreadFloats(s.headWidth));
+  if (r.ok()) r.kernels.attentionBackward(r.pool, c);
+}
+
+void swiglu(Runner& r) {
+  SwigluCall c{};
+  c.count = r.read.extent();
+  c.gate = r.read.floats(c.count);
+  c.up = r.read.floats(c.count);
+  c.out = r.read.floats(c.count);
+  c.activated = r.read.optionalFloats(c.count);
+  if (r.ok()) r.kernels.swiglu(r.pool, c);
+}
+
+void swigluBackward(Runner& r) {
+  SwigluBackwardCall c{};
+  c.count = r.read.extent();
+  c.gate = r.read.floats(c.count);
+  c.up = r.read.floats(c.count);
+  c.activated = r.read.optionalFloats(c.count);
+  c.dy = r.read.floats(c.count);
+  c.dGate = r.read.floats(c.count);
+  c.dUp = r.read.floats(c.count);
+  if (r.ok()) r.kernels.swigluBackward(r.pool, c);
+}
+
+void logSoftmax(Runner& r) {
+  LogSoftmaxCall c{};
+  c.rows = r.read.extent(), c.columns = r.read.extent();
+  c.x = r.read.floats(r.read.product(c.rows, c.columns));
+  c.out = r.read.floats(r.read.product(c.rows, c.columns));
+  if (r.ok()) r.kernels.logSoftmax(r.pool, c);
+}
+
+void nllLoss(Runner& r) {
+  NllLossCall c{};
+  c.rows = r.read.extent(), c.columns = r.read.extent();
+  c.scale = r.read.number();
+  c.logProbs = r.read.floats(r.read.product(c.rows, c.columns));
+  c.targets = r.read.integers(c.rows);
+  c.loss = r.read.floats(1);
+  checkIds(r.read, c.targets, c.rows, c.columns, true);
+  if (r.ok()) r.kernels.nllLoss(r.pool, c);
+}
+
+void nllLossBackward(Runner& r) {
+  NllLossBackwardCall c{};
+  c.rows = r.read.extent(), c.columns = r.read.extent();
+  c.scale = r.read.number();
+  c.logProbs = r.read.floats(r.read.product(c.rows, c.columns));
+  c.targets = r.read.integers(c.rows);
+  c.dLogits = r.read.floats(r.read.product(c.rows, c.columns));
+  checkIds(r.read, c.targets, c.rows, c.columns, true);
+  if (r.ok()) r.kernels.nllLossBackward(r.pool, c);
+}
+
+void crossEntropy(Runner& r) {
+  CrossEntropyCall c{};
+  c.rows = r.read.extent(), c.columns = r.read.extent();
+  c.scale = r.read.number();
+  c.logits = r.read.floats(r.read.product(c.rows, c.columns));
+  c.targets = r.read.integers(c.rows);
+  c.loss = r.read.floats(1);
+  c.dLogits = r.read.optionalFloats(r.read.product(c.rows, c.columns));
+  c.scratch = r.read.floats(c.rows);
+  checkIds(r.read, c.targets, c.rows, c.columns, true);
+  if (r.ok()) r.kernels.crossEntropy(r.pool, c);
+}
+
+void fill(Runner& r) {
+  FillCall c{};
+  c.count = r.read.extent();
+  c.value = r.read.real();
+  c.out = r.read.floats(c.count);
+  if (r.ok()) r.kernels.fill(r.pool, c);
+}
+
+Stored storedType(Reader& read) {
+  const int64_t code = read.whole();
+  if (code > 1) read.refuse("NATIVE_ARGUMENTS");
+  return code == 1 ? Stored::bf16 : Stored::f32;
+}
+
+void copy(Runner& r) {
+  CopyCall c{};
+  c.count = r.read.extent();
+  c.from = storedType(r.read), c.to = storedType(r.read);
+  c.x = r.read.range(c.count, c.from == Stored::f32 ? 4 : 2);
+  c.out = r.read.range(c.count, c.to == Stored::f32 ? 4 : 2);
+  if (r.ok()) r.kernels.copy(r.pool, c);
+}
+
+void add(Runner& r) {
+  AddCall c{};
+  c.count = r.read.extent();
+  c.a = r.read.floats(c.count);
+  c.b = r.read.floats(c.count);
+  c.out = r.read.floats(c.count);
+  if (r.ok()) r.kernels.add(r.pool, c);
+}
+
+void scale(Runner& r) {
+  ScaleCall c{};
+  c.count = r.read.extent();
+  c.factor = r.read.real();
+  c.x = r.read.floats(c.count);
+  if (r.ok()) r.kernels.scale(r.pool, c);
+}
+
+AdamState adamState(Reader& read) {
+  AdamState s{};
+  s.count = read.extent();
+  s.beta1 = read.number(), s.beta2 = read.number(), s.epsilon = read.number();
+  s.correction1 = read.number(), s.correction2 = read.number();
+  s.firstMoment = read.floats(s.count);
+  s.secondMoment = read.floats(s.count);
+  s.gradientScale = read.optionalFloats(1);
+  return s;
+}
+
+void adamW(Runner& r) {
+  AdamWCall c{};
+  c.adam = adamState(r.read);
+  c.learningRate = r.read.number(), c.updateScale = r.read.number(), c.weightDecay = r.read.number();
+  c.weight = r.read.floats(c.adam.count);
+  c.gradient = r.read.floats(c.adam.count);
+  if (r.ok()) r.kernels.adamW(r.pool, c);
+}
+
+void adamDirection(Runner& r) {
+  AdamDirectionCall c{};
+  c.adam = adamState(r.read);
+  c.factor = r.read.number();
+  c.gradient = r.read.floats(c.adam.count);
+  if (r.ok()) r.kernels.adamDirection(r.pool, c);
+}
+
+void squaredNorm(Runner& r) {
+  SquaredNormCall c{};
+  c.count = r.read.extent();
+  c.x = r.read.floats(c.count);
+  c.out = r.read.floats(1);
+  constexpr int64_t blockElements = 16384;  // normBlockElements of the contract
+  c.scratch = r.read.floats((c.count + blockElements - 1) / blockElements);
+  if (r.ok()) r.kernels.squaredNorm(r.pool, c);
+}
+
+void clipFactor(Runner& r) {
+  ClipFactorCall c{};
+  c.maxNorm = r.read.number();
+  c.squaredNorm = r.read.floats(1);
+  c.out = r.read.floats(1);
+  if (r.ok()) r.kernels.clipFactor(r.pool, c);
+}
+
+void random(Runner& r) {
+  RandomCall c{};
+  c.rows = r.read.extent(), c.columns = r.read.extent();
+  c.gaussian = r.read.flag();
+  c.key0 = r.read.word(), c.key1 = r.read.word();
+  c.deviation = r.read.real();
+  c.out = r.read.floats(r.read.product(c.rows, c.columns));
+  if (r.ok()) r.kernels.random(r.pool, c);
+}
+
+void orthonormalize(Runner& r) {
+  OrthonormalizeCall c{};
+  c.rows = r.read.extent(), c.columns = r.read.extent();
+  c.factor = r.read.real();
+  const int64_t count = r.read.product(c.rows, c.columns);
+  c.x = r.read.floats(count);
+  if (!r.ok()) return;
+  c.scratch = r.read.floats(count + c.columns);
+  if (r.ok()) r.kernels.orthonormalize(r.pool, c);
+}
+
+using OpFunction = void (*)(Runner&);
+
+constexpr OpFunction opFunctions[] = {
+    gemm,   embedding,  embeddingBackward, rmsNorm, rmsNormBackward, rope,  attention,   attentionBackward,
+    swiglu, swigluBackward, logSoftmax,    nllLoss, nllLossBackward, crossEntropy, fill, copy,
+    add,    scale,      adamW,             adamDirection, squaredNorm, clipFactor, random, orthonormalize,
+};
+
+}  // namespace
+
+Refusal runOp(int32_t code, const KernelTable& kernels, Pool* pool, const Arena& arena, const double* slots) {
+  constexpr int32_t count = sizeof opFunctions / sizeof opFunctions[0];
+  if (code < 0 || code >= count) return "NATIVE_ARGUMENTS";
+  Runner runner{kernels, pool, Reader(slots, arena)};
+  opFunctions[code](runner);
+  return runner.read.refusal();
+}
+
+}  // namespace compact

@@ -1,0 +1,49 @@
+#include "tier-choice.h"
+
+#include <cstring>
+
+#include "../tiers/tiers.h"
+
+namespace compact {
+namespace {
+
+struct Supported {
+  const KernelTable* tiers[4] = {};
+
+  Supported() {
+    int count = 0;
+#ifdef COMPACT_X86
+    __builtin_cpu_init();
+    const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+      tiers[count++] = &avx512Kernels;
+    }
+    if (fma) tiers[count++] = &avx2Kernels;
+#endif
+    tiers[count] = &genericKernels;
+  }
+};
+
+}  // namespace
+
+const KernelTable* const* supportedTiers() {
+  static const Supported supported;
+  return supported.tiers;
+}
+
+const KernelTable* tierNamed(const char* name) {
+  for (const KernelTable* const* tier = supportedTiers(); *tier != nullptr; tier++) {
+    if (strcmp((*tier)->name, name) == 0) return *tier;
+  }
+  return nullptr;
+}
+
+double bf16Peak() {
+#ifdef COMPACT_X86
+  if (tierNamed("avx512") != nullptr && __builtin_cpu_supports("avx512bf16")) return peakBf16();
+#endif
+  return 0;
+}
+
+}  // namespace compact

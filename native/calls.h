@@ -1,0 +1,223 @@
+// The arguments of every op as plain structures: written by the binding after its checks, read by the kernels.
+#pragma once
+#include <cstdint>
+
+#include "threads/pool.h"
+
+namespace compact {
+
+struct GemmCall {
+  const float *a, *b, *addend;  // addend may be null
+  float* out;
+  int64_t m, n, k;
+  bool transA, transB, accumulate;
+  float* scratch;
+};
+
+struct EmbeddingCall {
+  const int32_t* ids;
+  const float* table;
+  float* out;
+  int64_t tokens, width;
+};
+
+struct EmbeddingBackwardCall {
+  const int32_t* ids;
+  const float* dy;
+  float* dTable;
+  int64_t tokens, width;
+};
+
+struct RmsNormCall {
+  const float *x, *weight;
+  float *out, *rstd, *normalized;  // normalized may be null
+  int64_t tokens, width;
+  float epsilon;
+};
+
+struct RmsNormBackwardCall {
+  const float *x, *rstd, *weight, *dy;
+  float *dx, *dWeight;  // dWeight may be null
+  int64_t tokens, width;
+  bool normalized, accumulate;
+  float* scratch;
+};
+
+struct RopeCall {
+  const float *x, *cos, *sin;
+  float* out;
+  int64_t tokens, width, half, sequenceLength, positionOffset;
+  bool inverse;
+};
+
+struct AttentionShape {
+  int64_t batch, heads, keyValueHeads, queryLength, keyLength, headWidth;
+  bool causal;
+  float scale;
+};
+
+struct AttentionCall {
+  AttentionShape shape;
+  const float *query, *key, *value;
+  float *out, *logSumExp;
+  float* scratch;
+};
+
+struct AttentionBackwardCall {
+  AttentionShape shape;
+  const float *query, *key, *value, *out, *logSumExp, *dOut;
+  float *dQuery, *dKey, *dValue;
+  float* scratch;
+};
+
+struct SwigluCall {
+  const float *gate, *up;
+  float *out, *activated;  // activated may be null
+  int64_t count;
+};
+
+struct SwigluBackwardCall {
+  const float *gate, *up, *activated, *dy;  // activated may be null
+  float *dGate, *dUp;
+  int64_t count;
+};
+
+struct LogSoftmaxCall {
+  const float* x;
+  float* out;
+  int64_t rows, columns;
+};
+
+struct NllLossCall {
+  const float* logProbs;
+  const int32_t* targets;
+  float* loss;
+  int64_t rows, columns;
+  double scale;
+};
+
+struct NllLossBackwardCall {
+  const float* logProbs;
+  const int32_t* targets;
+  float* dLogits;
+  int64_t rows, columns;
+  double scale;
+};
+
+struct CrossEntropyCall {
+  const float* logits;
+  const int32_t* targets;
+  float *loss, *dLogits;  // dLogits may be null
+  int64_t rows, columns;
+  double scale;
+  float* scratch;
+};
+
+struct FillCall {
+  float* out;
+  int64_t count;
+  float value;
+};
+
+/** Element types that `copy` converts between. */
+enum class Stored : int32_t { f32 = 0, bf16 = 1 };
+
+struct CopyCall {
+  const void* x;
+  void* out;
+  Stored from, to;
+  int64_t count;
+};
+
+struct AddCall {
+  const float *a, *b;
+  float* out;
+  int64_t count;
+};
+
+struct ScaleCall {
+  float* x;
+  int64_t count;
+  float factor;
+};
+
+struct AdamState {
+  float *firstMoment, *secondMoment;
+  const float* gradientScale;  // may be null
+  int64_t count;
+  double beta1, beta2, epsilon, correction1, correction2;
+};
+
+struct AdamWCall {
+  AdamState adam;
+  float* weight;
+  const float* gradient;
+  double learningRate, updateScale, weightDecay;
+};
+
+struct AdamDirectionCall {
+  AdamState adam;
+  float* gradient;
+  double factor;
+};
+
+struct SquaredNormCall {
+  const float* x;
+  float* out;
+  int64_t count;
+  float* scratch;
+};
+
+struct ClipFactorCall {
+  const float* squaredNorm;
+  float* out;
+  double maxNorm;
+};
+
+struct RandomCall {
+  float* out;
+  int64_t rows, columns;
+  bool gaussian;
+  uint32_t key0, key1;
+  float deviation;
+};
+
+struct OrthonormalizeCall {
+  float* x;
+  int64_t rows, columns;
+  float factor;
+  float* scratch;
+};
+
+/** One kernel per op, compiled once per instruction set. */
+struct KernelTable {
+  const char* name;
+  void (*gemm)(Pool*, const GemmCall&);
+  void (*embedding)(Pool*, const EmbeddingCall&);
+  void (*embeddingBackward)(Pool*, const EmbeddingBackwardCall&);
+  void (*rmsNorm)(Pool*, const RmsNormCall&);
+  void (*rmsNormBackward)(Pool*, const RmsNormBackwardCall&);
+  void (*rope)(Pool*, const RopeCall&);
+  void (*attention)(Pool*, const AttentionCall&);
+  void (*attentionBackward)(Pool*, const AttentionBackwardCall&);
+  void (*swiglu)(Pool*, const SwigluCall&);
+  void (*swigluBackward)(Pool*, const SwigluBackwardCall&);
+  void (*logSoftmax)(Pool*, const LogSoftmaxCall&);
+  void (*nllLoss)(Pool*, const NllLossCall&);
+  void (*nllLossBackward)(Pool*, const NllLossBackwardCall&);
+  void (*crossEntropy)(Pool*, const CrossEntropyCall&);
+  void (*fill)(Pool*, const FillCall&);
+  void (*copy)(Pool*, const CopyCall&);
+  void (*add)(Pool*, const AddCall&);
+  void (*scale)(Pool*, const ScaleCall&);
+  void (*adamW)(Pool*, const AdamWCall&);
+  void (*adamDirection)(Pool*, const AdamDirectionCall&);
+  void (*squaredNorm)(Pool*, const SquaredNormCall&);
+  void (*clipFactor)(Pool*, const ClipFactorCall&);
+  void (*random)(Pool*, const RandomCall&);
+  void (*orthonormalize)(Pool*, const OrthonormalizeCall&);
+  /** GFLOP/s of a loop of fused multiply-adds in registers, on the calling thread. */
+  double (*peak)();
+};
+
+}  // namespace compact

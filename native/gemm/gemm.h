@@ -1,0 +1,120 @@
+// C [M, N] = op(A)·op(B), plus C or an addend. Two ways through the same register tile, which give the same bits:
+// few rows: every panel of B is packed just before its only use; many rows: B is packed once for all threads, block by block.
+#pragma once
+#include "../calls.h"
+#include "../threads/parallel.h"
+#include "gemm-blocks.h"
+#include "pack.h"
+#include "tile.h"
+
+namespace COMPACT_TIER {
+namespace {
+
+using compact::gemmDepth;
+using compact::gemmRows;
+using compact::gemmColumns;
+using compact::nextGemmDepth;
+
+/** One product, with what all its blocks share. */
+struct Product {
+  const compact::GemmCall& call;
+  Operand a, b;
+  compact::GemmScratch scratch;
+
+  /** Rows [i, i+…) x columns [j, j+…) of the K block that starts at k, before operands and extents are filled in. */
+  TileCall tile(int64_t i, int64_t j, int64_t k, int64_t depth) const {
+    TileCall tile{};
+    tile.depth = depth;
+    tile.c = call.out + i * call.n + j;
+    tile.cStride = call.n;
+    const float* base = k > 0 || call.accumulate ? call.out : call.addend;
+    tile.base = base != nullptr ? base + i * call.n + j : nullptr;
+    tile.baseStride = call.n;
+    return tile;
+  }
+};
+
+/** Part `index` of `parts` nearly equal parts of `count` units. */
+struct Share {
+  int64_t begin, end;
+  Share(int64_t count, int64_t parts, int64_t index) : begin(count * index / parts), end(count * (index + 1) / parts) {}
+};
+
+/** M <= gemmRows: A fits beside one panel of B, so B streams through the first-level cache, packed where it is used. */
+void multiplyFewRows(Pool* pool, const Product& product) {
+  const compact::GemmCall& call = product.call;
+  const int64_t threads = compact::poolThreads(pool);
+  const int64_t panels = ceilDiv(call.n, tileColumns), rowTiles = ceilDiv(call.m, tileRows);
+  // Each block of columns packs A anew: two blocks a thread are enough to balance.
+  const bool byColumns = threads == 1 || panels >= threads;
+  const int64_t columnBlocks = byColumns ? smaller(panels, threads == 1 ? 1 : 2 * threads) : 1;
+  const int64_t rowBlocks = byColumns ? 1 : smaller(rowTiles, threads);
+  parallelBlocks(pool, columnBlocks * rowBlocks, [&](int64_t block, int thread) {
+    float* packedA = product.scratch.tiles(thread);
+    float* packedB = product.scratch.panel(thread);
+    const Share columns(panels, columnBlocks, block % columnBlocks), rows(rowTiles, rowBlocks, block / columnBlocks);
+    const int64_t top = rows.begin * tileRows, height = smaller(call.m, rows.end * tileRows) - top;
+    for (int64_t k = 0, depth = 0; k < call.k; k += depth) {
+      depth = nextGemmDepth(call.k - k);
+      packTiles(product.a.at(top, k), height, depth, packedA);
+      for (int64_t panel = columns.begin; panel < columns.end; panel++) {
+        const int64_t left = panel * tileColumns, width = smaller(tileColumns, call.n - left);
+        packPanel(product.b.at(k, left), depth, width, packedB);
+        TileCall tile = product.tile(top, left, k, depth);
+        tile.b = packedB;
+        tile.columns = static_cast<int>(width);
+        multiplyPanel({packedA, 0}, height, tile);
+      }
+    }
+  });
+}
+
+/** Panels of B that are packed as one block of work. */
+constexpr int64_t panelsPerPack = 8;
+
+/** M > gemmRows: the loops of Goto and van de Geijn, with B shared between threads and A packed by each. */
+void multiplyManyRows(Pool* pool, const Product& product) {
+  const compact::GemmCall& call = product.call;
+  const int64_t threads = compact::poolThreads(pool);
+  const int64_t rowTiles = ceilDiv(call.m, tileRows), tilesPerBlock = gemmRows / tileRows;
+  // A multiple of the thread count, in parts that differ by one tile at most, so that no thread waits for another.
+  const int64_t rowBlocks = smaller(rowTiles, roundUp(ceilDiv(rowTiles, tilesPerBlock), threads));
+  const int64_t columnBlocks = ceilDiv(call.n, gemmColumns);
+  const int64_t blockWidth = roundUp(ceilDiv(call.n, columnBlocks), compact::gemmColumnUnit);
+  float* packedB = product.scratch.panels();
+  for (int64_t left = 0; left < call.n; left += blockWidth) {
+    const int64_t width = smaller(blockWidth, call.n - left);
+    for (int64_t k = 0, depth = 0; k < call.k; k += depth) {
+      depth = nextGemmDepth(call.k - k);
+      parallelRanges(pool, width, panelsPerPack * tileColumns, [&](int64_t begin, int64_t end) {
+        packPanels(product.b.at(k, left + begin), depth, end - begin, packedB + begin * depth);
+      });
+      parallelBlocks(pool, rowBlocks, [&](int64_t block, int thread) {
+        const Share rows(rowTiles, rowBlocks, block);
+        const int64_t top = rows.begin * tileRows, height = smaller(call.m, rows.end * tileRows) - top;
+        float* packedA = product.scratch.tiles(thread);
+        packTiles(product.a.at(top, k), height, depth, packedA);
+        for (int64_t j = 0; j < width; j += tileColumns) {
+          TileCall tile = product.tile(top, left + j, k, depth);
+          tile.b = packedB + j * depth;
+          tile.columns = static_cast<int>(smaller(tileColumns, width - j));
+          multiplyPanel({packedA, 0}, height, tile);
+        }
+      });
+    }
+  }
+}
+
+void gemmKernel(Pool* pool, const compact::GemmCall& call) {
+  const Product product{
+      call,
+      {call.a, call.transA ? call.m : call.k, call.transA},
+      {call.b, call.transB ? call.k : call.n, call.transB},
+      compact::GemmScratch(call.m, call.n, call.k, compact::poolThreads(pool), call.scratch),
+  };
+  if (call.m <= gemmRows) multiplyFewRows(pool, product);
+  else multiplyManyRows(pool, product);
+}
+
+}  // namespace
+}  // namespace COMPACT_TIER

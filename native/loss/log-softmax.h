@@ -1,0 +1,55 @@
+// Row-wise log-softmax, x and out [C, V].
+#pragma once
+#include "../calls.h"
+#include "../threads/parallel.h"
+
+namespace COMPACT_TIER {
+namespace {
+
+INLINE float rowMax(const float* x, int64_t count) {
+  const float lowest = -__builtin_inff();
+  Vec best[4] = {set(lowest), set(lowest), set(lowest), set(lowest)};
+  int64_t i = 0;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    for (int part = 0; part < 4; part++) best[part] = max(best[part], load(x + i + part * lanes));
+  }
+  for (int part = 0; i + lanes <= count; i += lanes, part++) best[part] = max(best[part], load(x + i));
+  float largest = reduceMax(max(max(best[0], best[1]), max(best[2], best[3])));
+  for (; i < count; i++) largest = largest > x[i] ? largest : x[i];
+  return largest;
+}
+
+/** max + log Σ exp(x − max). */
+INLINE float rowLogSumExp(const float* x, int64_t count) {
+  const float largest = rowMax(x, count);
+  const Vec offset = set(largest);
+  Vec sums[2] = {zero(), zero()};
+  int64_t i = 0;
+  for (; i + 2 * lanes <= count; i += 2 * lanes) {
+    sums[0] = add(sums[0], exponential(sub(load(x + i), offset)));
+    sums[1] = add(sums[1], exponential(sub(load(x + i + lanes), offset)));
+  }
+  if (i + lanes <= count) {
+    sums[0] = add(sums[0], exponential(sub(load(x + i), offset)));
+    i += lanes;
+  }
+  float sum = reduceAdd(add(sums[0], sums[1]));
+  for (; i < count; i++) sum += exponentialOf(x[i] - largest);
+  return largest + logarithmOf(sum);
+}
+
+/** out = x − log Σ exp(x); out may be x. */
+void logSoftmaxKernel(Pool* pool, const compact::LogSoftmaxCall& call) {
+  const int64_t columns = call.columns;
+  parallelRanges(pool, call.rows, rowGrain(columns), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+      const float* x = call.x + row * columns;
+      float* out = call.out + row * columns;
+      const Vec logSum = set(rowLogSumExp(x, columns));
+      forEachVec(columns, [&](auto at, auto put) { put(out, sub(at(x), logSum)); });
+    }
+  });
+}
+
+}  // namespace
+}  // namespace COMPACT_TIER

@@ -1,0 +1,69 @@
+// The logical vector of sixteen floats that all kernels are written with, and loops over it. Which registers it is made of
+// is decided by the translation unit (native/tiers) that includes it.
+#pragma once
+
+#if defined(COMPACT_AVX512)
+#include "avx512.h"
+#elif defined(COMPACT_AVX2)
+#include "avx2.h"
+#else
+#include "generic.h"
+#endif
+#include "math.h"
+
+namespace COMPACT_TIER {
+namespace {
+
+constexpr int lanes = 16;
+
+INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+INLINE int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+INLINE int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
+
+/**
+ * Calls body(offset, loader, storer) for each group of 16 elements of a row; the last group is masked.
+ *
+ * Elementwise kernels are written once with it: `load(p)` and `store(p, v)` act on p + offset.
+ */
+template <class Body>
+INLINE void forEachVec(int64_t count, const Body& body) {
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    body([i](const float* from) { return load(from + i); }, [i](float* to, Vec x) { store(to + i, x); });
+  }
+  if (i < count) {
+    const int rest = static_cast<int>(count - i);
+    body([i, rest](const float* from) { return loadFirst(from + i, rest); },
+         [i, rest](float* to, Vec x) { storeFirst(to + i, x, rest); });
+  }
+}
+
+/**
+ * Sum of term(offset, count) over groups of 16, in four running vectors that take turns: one fixed order for all tiers.
+ * The term of a masked group must be 0 in the lanes beyond `count`.
+ */
+template <class Term>
+INLINE float sumOverVecs(int64_t count, const Term& accumulate) {
+  Vec sums[4] = {zero(), zero(), zero(), zero()};
+  int64_t i = 0;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    for (int part = 0; part < 4; part++) {
+      const int64_t at = i + part * lanes;
+      sums[part] = accumulate([at](const float* from) { return load(from + at); }, sums[part]);
+    }
+  }
+  for (int part = 0; i < count; part++, i += lanes) {
+    const int64_t at = i;
+    const int rest = static_cast<int>(smaller(lanes, count - i));
+    sums[part] = accumulate([at, rest](const float* from) { return loadFirst(from + at, rest); }, sums[part]);
+  }
+  return reduceAdd(add(add(sums[0], sums[1]), add(sums[2], sums[3])));
+}
+
+INLINE float dotProduct(const float* a, const float* b, int64_t count) {
+  return sumOverVecs(count, [a, b](auto at, Vec sum) { return fma(at(a), at(b), sum); });
+}
+
+}  // namespace
+}  // namespace COMPACT_TIER

@@ -1,0 +1,58 @@
+// All kernels of one instruction set. A tier unit defines COMPACT_TIER (its namespace) and includes this once.
+//
+// Everything in the headers below has internal linkage, and nothing of the C++ library is used: an inline function with
+// external linkage would become a weak symbol, of which the linker keeps one copy for all tiers, perhaps the AVX-512 one.
+#pragma once
+#include "../activations/swiglu.h"
+#include "../attention/backward.h"
+#include "../attention/forward.h"
+#include "../calls.h"
+#include "../elementwise/elementwise.h"
+#include "../embedding/embedding.h"
+#include "../gemm/gemm.h"
+#include "../loss/cross-entropy.h"
+#include "../loss/log-softmax.h"
+#include "../norms/rms-norm.h"
+#include "../norms/rope.h"
+#include "../optimizer/adam.h"
+#include "../optimizer/clip.h"
+#include "../peak/peak-f32.h"
+#include "../random/orthonormalize.h"
+#include "../random/random.h"
+
+namespace COMPACT_TIER {
+namespace {
+
+constexpr compact::KernelTable kernelTable(const char* name) {
+  return {
+      name,
+      gemmKernel,
+      embeddingKernel,
+      embeddingBackwardKernel,
+      rmsNormKernel,
+      rmsNormBackwardKernel,
+      ropeKernel,
+      attentionKernel,
+      attentionBackwardKernel,
+      swigluKernel,
+      swigluBackwardKernel,
+      logSoftmaxKernel,
+      nllLossKernel,
+      nllLossBackwardKernel,
+      crossEntropyKernel,
+      fillKernel,
+      copyKernel,
+      addKernel,
+      scaleKernel,
+      adamWKernel,
+      adamDirectionKernel,
+      squaredNormKernel,
+      clipFactorKernel,
+      randomKernel,
+      orthonormalizeKernel,
+      peakF32,
+  };
+}
+
+}  // namespace
+}  // namespace COMPACT_TIER

@@ -1,0 +1,15 @@
+// The instruction sets that this addon was compiled for.
+#pragma once
+#include "../calls.h"
+
+namespace compact {
+
+extern const KernelTable genericKernels;
+#ifdef COMPACT_X86
+extern const KernelTable avx2Kernels;
+extern const KernelTable avx512Kernels;
+/** GFLOP/s of bf16 dot products with f32 sums in registers; only for machines with avx512bf16. */
+double peakBf16();
+#endif
+
+}  // namespace compact

@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Instruction sets that the kernels exist for, best first. */
+export const isaNames = ['avx512', 'avx2', 'generic'] as const;
+export type Isa = (typeof isaNames)[number];
+
+declare const handleBrand: unique symbol;
+/** An engine on the C++ side. Never used twice, so that a stale one is an error and not another engine. */
+export type NativeHandle = number & { readonly [handleBrand]: true };
+
+/** Arrays that cross to C++ as they are. */
+export type RawValues = Float32Array | Int32Array | Uint8Array;
+
+/** The addon's functions; `native/binding/addon.cpp` is the other side. All throw errors with a `code`. */
+export interface NativeAddon {
+  /** Instruction sets that this machine can run, best first. */
+  tiers(): readonly Isa[];
+  open(threads: number, isa: Isa, capacityBytes: number, block: Float64Array): NativeHandle;
+  close(handle: NativeHandle): void;
+  /** Makes the first `bytes` of the arena usable. */
+  grow(handle: NativeHandle, bytes: number): void;
+  info(handle: NativeHandle): { isa: Isa; threads: number; reservedBytes: number; capacityBytes: number };
+  /** Runs the op whose arguments stand in the block. */
+  run(handle: NativeHandle, opCode: number): void;
+  write(handle: NativeHandle, byteOffset: number, values: RawValues, bf16: boolean): void;
+  read(handle: NativeHandle, byteOffset: number, values: RawValues, bf16: boolean): void;
+  /** GFLOP/s of one thread in registers, f32 and bf16; 0 where there is no such instruction. */
+  peak(isa: Isa): readonly [f32: number, bf16: number];
+}
+
+/** Folder of the package: the nearest one above this file that has a package.json, for `src/` and `dist/` alike. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
+  return folder;
+}
+
+/** Where scripts/build-native.mjs puts the addon; COMPACT_NATIVE_BUILD=native-sanitized picks the sanitizer build. */
+export const addonPath = join(
+  packageRoot(),
+  'build',
+  process.env.COMPACT_NATIVE_BUILD ?? 'native',
+  `${process.platform}-${process.arch}`,
+  'compact.node',
+);
+
+/** Loads the addon; throws what Node throws when the file is missing or broken. */
+export function loadAddon(): NativeAddon {
+  const load: (path: string) => NativeAddon = createRequire(import.meta.url);
+  return load(addonPath);
+}

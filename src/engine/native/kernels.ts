@@ -1,0 +1,191 @@
+import { attentionExtents } from '../contract/attention.js';
+import { gemmExtents } from '../contract/gemm.js';
+import type { Kernels, OpArgs, OpName } from '../contract/index.js';
+import { matrix } from '../contract/spec.js';
+import { bytesPerElement } from '../dtype.js';
+import { sizeOf, type Tensor } from '../tensor.js';
+
+/** Numbers that the addon can take per op. */
+export const argumentSlots = 64;
+
+/** Codes of the ops; the order is that of `opFunctions` in native/binding/run-op.cpp. */
+const opCodes: { readonly [K in OpName]: number } = {
+  gemm: 0,
+  embedding: 1,
+  embeddingBackward: 2,
+  rmsNorm: 3,
+  rmsNormBackward: 4,
+  rope: 5,
+  attention: 6,
+  attentionBackward: 7,
+  swiglu: 8,
+  swigluBackward: 9,
+  logSoftmax: 10,
+  nllLoss: 11,
+  nllLossBackward: 12,
+  crossEntropy: 13,
+  fill: 14,
+  copy: 15,
+  add: 16,
+  scale: 17,
+  adamW: 18,
+  adamDirection: 19,
+  squaredNorm: 20,
+  clipFactor: 21,
+  random: 22,
+  orthonormalize: 23,
+};
+
+/** What an op passes to C++: numbers, flags, tensors (as byte offsets) and left-out tensors (as −1). */
+type Argument = number | boolean | Tensor | undefined;
+
+type Arguments = {
+  readonly [K in OpName]: (args: OpArgs[K], scratch: Tensor | undefined) => readonly Argument[];
+};
+
+/** Byte offset of a tensor's first element in the arena. */
+export function byteOffset(tensor: Tensor): number {
+  return tensor.storage.address + tensor.offset * bytesPerElement[tensor.dtype];
+}
+
+/** The order in which native/binding/run-op.cpp reads. */
+const argumentsOf: Arguments = {
+  gemm(args, scratch) {
+    const { a, b, out, addend, transA = false, transB = false, accumulate = false } = args;
+    return [...gemmExtents(args), transA, transB, accumulate, a, b, out, addend, scratch];
+  },
+  embedding: ({ ids, table, out }) => [...matrix('out', out), table.shape[0], ids, table, out],
+  embeddingBackward: ({ ids, dy, dTable }) => [...matrix('dy', dy), dTable.shape[0], ids, dy, dTable],
+  rmsNorm: ({ x, weight, out, rstd, normalized, epsilon }) => [
+    ...matrix('x', x),
+    epsilon,
+    x,
+    weight,
+    out,
+    rstd,
+    normalized,
+  ],
+  rmsNormBackward(args, scratch) {
+    const { x, normalized = false, rstd, weight, dy, dx, accumulate = false, dWeight } = args;
+    return [...matrix('x', x), normalized, accumulate, x, rstd, weight, dy, dx, dWeight, scratch];
+  },
+  rope({ x, cos, sin, out, sequenceLength, positionOffset, inverse }) {
+    return [...matrix('x', x), ...matrix('cos', cos), sequenceLength, positionOffset, inverse, x, cos, sin, out];
+  },
+  attention(args, scratch) {
+    const { query, key, value, out, logSumExp } = args;
+    return [...attentionShape(args), query, key, value, out, logSumExp, scratch];
+  },
+  attentionBackward(args, scratch) {
+    const { query, key, value, out, logSumExp, dOut, dQuery, dKey, dValue } = args;
+    return [...attentionShape(args), query, key, value, out, logSumExp, dOut, dQuery, dKey, dValue, scratch];
+  },
+  swiglu: ({ gate, up, out, activated }) => [sizeOf(gate.shape), gate, up, out, activated],
+  swigluBackward: ({ gate, up, activated, dy, dGate, dUp }) => [
+    sizeOf(gate.shape),
+    gate,
+    up,
+    activated,
+    dy,
+    dGate,
+    dUp,
+  ],
+  logSoftmax: ({ x, out }) => [...matrix('x', x), x, out],
+  nllLoss: ({ logProbs, targets, loss, scale }) => [...matrix('logProbs', logProbs), scale, logProbs, targets, loss],
+  nllLossBackward: ({ logProbs, targets, dLogits, scale }) => [
+    ...matrix('logProbs', logProbs),
+    scale,
+    logProbs,
+    targets,
+    dLogits,
+  ],
+  crossEntropy({ logits, targets, loss, dLogits, scale }, scratch) {
+    return [...matrix('logits', logits), scale, logits, targets, loss, dLogits, scratch];
+  },
+  fill: ({ out, value }) => [sizeOf(out.shape), value, out],
+  copy: ({ x, out }) => [sizeOf(x.shape), x.dtype === 'bf16', out.dtype === 'bf16', x, out],
+  add: ({ a, b, out }) => [sizeOf(a.shape), a, b, out],
+  scale: ({ x, factor }) => [sizeOf(x.shape), factor, x],
+  adamW: (args) => [
+    ...adamState(args),
+    args.learningRate,
+    args.updateScale,
+    args.weightDecay,
+    args.weight,
+    args.gradient,
+  ],
+  adamDirection: (args) => [...adamState(args), args.factor, args.gradient],
+  squaredNorm: ({ x, out }, scratch) => [sizeOf(x.shape), x, out, scratch],
+  clipFactor: ({ squaredNorm, out, maxNorm }) => [maxNorm, squaredNorm, out],
+  random: ({ out, family, key, deviation }) => [
+    ...matrix('out', out),
+    family === 'gaussian',
+    key[0],
+    key[1],
+    deviation,
+    out,
+  ],
+  orthonormalize: ({ x, factor }, scratch) => [...matrix('x', x), factor, x, scratch],
+};
+
+function attentionShape(args: OpArgs['attention'] | OpArgs['attentionBackward']): readonly Argument[] {
+  const { batch, heads, keyValueHeads, causal, scale } = args;
+  const { queryLength, keyLength, headWidth } = attentionExtents('attention', args);
+  return [batch, heads, keyValueHeads, queryLength, keyLength, headWidth, causal, scale];
+}
+
+function adamState(args: OpArgs['adamW'] | OpArgs['adamDirection']): readonly Argument[] {
+  const { firstMoment, secondMoment, gradientScale, beta1, beta2, epsilon, correction1, correction2 } = args;
+  const count = sizeOf(firstMoment.shape);
+  return [count, beta1, beta2, epsilon, correction1, correction2, firstMoment, secondMoment, gradientScale];
+}
+
+/**
+ * The kernels: write the arguments into the block that the addon shares, then call.
+ *
+ * @param run runs the op with this code on the arguments in `block`
+ */
+export function nativeKernels(block: Float64Array, run: (opCode: number) => void): Kernels {
+  const kernel =
+    <K extends OpName>(op: K) =>
+    (args: OpArgs[K], scratch: Tensor | undefined): void => {
+      writeArguments(block, argumentsOf[op](args, scratch));
+      run(opCodes[op]);
+    };
+  return {
+    gemm: kernel('gemm'),
+    embedding: kernel('embedding'),
+    embeddingBackward: kernel('embeddingBackward'),
+    rmsNorm: kernel('rmsNorm'),
+    rmsNormBackward: kernel('rmsNormBackward'),
+    rope: kernel('rope'),
+    attention: kernel('attention'),
+    attentionBackward: kernel('attentionBackward'),
+    swiglu: kernel('swiglu'),
+    swigluBackward: kernel('swigluBackward'),
+    logSoftmax: kernel('logSoftmax'),
+    nllLoss: kernel('nllLoss'),
+    nllLossBackward: kernel('nllLossBackward'),
+    crossEntropy: kernel('crossEntropy'),
+    fill: kernel('fill'),
+    copy: kernel('copy'),
+    add: kernel('add'),
+    scale: kernel('scale'),
+    adamW: kernel('adamW'),
+    adamDirection: kernel('adamDirection'),
+    squaredNorm: kernel('squaredNorm'),
+    clipFactor: kernel('clipFactor'),
+    random: kernel('random'),
+    orthonormalize: kernel('orthonormalize'),
+  };
+}
+
+function writeArguments(block: Float64Array, values: readonly Argument[]): void {
+  let slot = 0;
+  for (const value of values) {
+    if (typeof value === 'number') block[slot] = value;
+    else if (typeof value === 'boolean') block[slot] = value ? 1 : 0;
+    else block[slot] = value ? byteOffset(value) : -1;
+    slot += 1;
+  }
+}

@@ -1,0 +1,121 @@
+import {
+  type AttentionArgs,
+  type AttentionBackwardArgs,
+  type AttentionShape,
+  attentionExtents,
+} from '../contract/attention.js';
+import type { Tensor } from '../tensor.js';
+import type { ReferenceMemory } from './memory.js';
+
+/**
+ * One score row: a query of one head of one sequence. Query and output start at `query`, the keys and values of its
+ * key/value head at `firstKey + i·keyStride` for i < `keys`.
+ */
+interface ScoreRow {
+  readonly query: number;
+  readonly firstKey: number;
+  readonly keyStride: number;
+  /** Keys that the query may see. */
+  readonly keys: number;
+  readonly width: number;
+  /** Index into logSumExp. */
+  readonly index: number;
+}
+
+/** All score rows of an attention, sequence by sequence. */
+function* scoreRows(
+  op: string,
+  args: AttentionShape & { query: Tensor; key: Tensor; value: Tensor },
+): Generator<ScoreRow> {
+  const { batch, heads, keyValueHeads, causal } = args;
+  const { queryLength, keyLength, headWidth: width } = attentionExtents(op, args);
+  const keyStride = keyValueHeads * width;
+  for (let sequence = 0; sequence < batch; sequence++) {
+    for (let i = 0; i < queryLength; i++) {
+      const row = sequence * queryLength + i;
+      for (let head = 0; head < heads; head++) {
+        const keyValueHead = Math.floor(head / (heads / keyValueHeads));
+        yield {
+          query: (row * heads + head) * width,
+          firstKey: sequence * keyLength * keyStride + keyValueHead * width,
+          keyStride,
+          keys: causal ? i + keyLength - queryLength + 1 : keyLength,
+          width,
+          index: row * heads + head,
+        };
+      }
+    }
+  }
+}
+
+/** o = Σ_i p_i·v_i with p = softmax(scale·q·kᵀ), and lse = log Σ_i exp(scale·q·k_i), row by row, with all scores held. */
+export function attention(memory: ReferenceMemory, args: AttentionArgs): void {
+  const query = memory.floats(args.query);
+  const key = memory.floats(args.key);
+  const value = memory.floats(args.value);
+  const out = memory.floats(args.out);
+  const logSumExp = memory.floats(args.logSumExp);
+  const { keyLength } = attentionExtents('attention', args);
+  const scores = new Float64Array(keyLength);
+
+  for (const row of scoreRows('attention', args)) {
+    let largest = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < row.keys; i++) {
+      scores[i] = args.scale * dot(query, row.query, key, row.firstKey + i * row.keyStride, row.width);
+      largest = Math.max(largest, scores[i]);
+    }
+    let sum = 0;
+    for (let i = 0; i < row.keys; i++) sum += Math.exp(scores[i] - largest);
+    const lse = largest + Math.log(sum);
+    logSumExp[row.index] = lse;
+    out.fill(0, row.query, row.query + row.width);
+    for (let i = 0; i < row.keys; i++) {
+      addScaled(out, row.query, Math.exp(scores[i] - lse), value, row.firstKey + i * row.keyStride, row.width);
+    }
+  }
+}
+
+/** p = exp(scale·q·kᵀ − lse), dv += p·do, ds = p·(do·v − do·o), dq += scale·ds·k, dk += scale·ds·q. */
+export function attentionBackward(memory: ReferenceMemory, args: AttentionBackwardArgs): void {
+  const query = memory.floats(args.query);
+  const key = memory.floats(args.key);
+  const value = memory.floats(args.value);
+  const out = memory.floats(args.out);
+  const logSumExp = memory.floats(args.logSumExp);
+  const dOut = memory.floats(args.dOut);
+  const dQuery = memory.floats(args.dQuery).fill(0);
+  const dKey = memory.floats(args.dKey).fill(0);
+  const dValue = memory.floats(args.dValue).fill(0);
+
+  for (const row of scoreRows('attentionBackward', args)) {
+    const { query: q, width } = row;
+    const delta = dot(dOut, q, out, q, width);
+    for (let i = 0; i < row.keys; i++) {
+      const k = row.firstKey + i * row.keyStride;
+      const probability = Math.exp(args.scale * dot(query, q, key, k, width) - logSumExp[row.index]);
+      addScaled(dValue, k, probability, dOut, q, width);
+      const dScore = args.scale * probability * (dot(dOut, q, value, k, width) - delta);
+      addScaled(dQuery, q, dScore, key, k, width);
+      addScaled(dKey, k, dScore, query, q, width);
+    }
+  }
+}
+
+/** Σ_j a[aStart + j]·b[bStart + j]. */
+function dot(a: Float64Array, aStart: number, b: Float64Array, bStart: number, length: number): number {
+  let sum = 0;
+  for (let j = 0; j < length; j++) sum += a[aStart + j] * b[bStart + j];
+  return sum;
+}
+
+/** out[outStart + j] += factor·x[xStart + j]. */
+function addScaled(
+  out: Float64Array,
+  outStart: number,
+  factor: number,
+  x: Float64Array,
+  xStart: number,
+  length: number,
+): void {
+  for (let j = 0; j < length; j++) out[outStart + j] += factor * x[xStart + j];
+}

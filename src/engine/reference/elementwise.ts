@@ -1,0 +1,27 @@
+import type { AddArgs, CopyArgs, FillArgs, ScaleArgs } from '../contract/elementwise.js';
+import { type ReferenceMemory, storeBf16 } from './memory.js';
+
+/** out = value. */
+export function fill(memory: ReferenceMemory, { out, value }: FillArgs): void {
+  memory.floats(out).fill(value);
+}
+
+/** out = x, rounded where `out` is bf16. */
+export function copy(memory: ReferenceMemory, { x, out }: CopyArgs): void {
+  if (out.dtype === 'bf16') storeBf16(memory.floats(out), memory.floats(x));
+  else memory.floats(out).set(memory.floats(x));
+}
+
+/** out = a + b. */
+export function add(memory: ReferenceMemory, args: AddArgs): void {
+  const a = memory.floats(args.a);
+  const b = memory.floats(args.b);
+  const out = memory.floats(args.out);
+  for (let i = 0; i < out.length; i++) out[i] = a[i] + b[i];
+}
+
+/** x ← factor·x. */
+export function scale(memory: ReferenceMemory, args: ScaleArgs): void {
+  const x = memory.floats(args.x);
+  for (let i = 0; i < x.length; i++) x[i] *= args.factor;
+}

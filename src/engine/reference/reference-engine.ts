@@ -1,0 +1,68 @@
+import type { Kernels } from '../contract/index.js';
+import { type Backend, Engine } from '../engine.js';
+import { attention, attentionBackward } from './attention.js';
+import { add, copy, fill, scale } from './elementwise.js';
+import { embedding, embeddingBackward } from './embedding.js';
+import { gemm } from './gemm.js';
+import { crossEntropy, logSoftmax, nllLoss, nllLossBackward } from './loss.js';
+import { ReferenceMemory } from './memory.js';
+import { adamDirection, adamW, clipFactor, squaredNorm } from './optimizer.js';
+import { orthonormalize, random } from './random.js';
+import { rmsNorm, rmsNormBackward } from './rms-norm.js';
+import { rope } from './rope.js';
+import { swiglu, swigluBackward } from './swiglu.js';
+
+/**
+ * The oracle: every op as its formula in plain TypeScript and float64. Slow, runs anywhere, and is what other engines are
+ * compared with.
+ *
+ * @param threads threads of the engine it stands in for; only the scratch that the ledger counts depends on it
+ */
+export function createReferenceEngine({ threads = 1 }: { readonly threads?: number } = {}): Engine {
+  return new Engine(createReferenceBackend(threads));
+}
+
+/** What the engine is made of, for tests that put something else in the place of a part. */
+export function createReferenceBackend(threads: number): Backend {
+  const memory = new ReferenceMemory();
+  return {
+    name: 'reference',
+    threads,
+    kernels: bindKernels(memory),
+    allocate: (bytes, dtype) => memory.allocate(bytes, dtype),
+    release: (address) => memory.release(address),
+    write: (tensor, values) => memory.write(tensor, values),
+    read: async (tensor) => memory.read(tensor),
+    dispose: () => memory.clear(),
+  };
+}
+
+/** The kernels on one memory. None uses the scratch it is given: that is for kernels that pack and run on threads. */
+function bindKernels(memory: ReferenceMemory): Kernels {
+  return {
+    gemm: (args) => gemm(memory, args),
+    embedding: (args) => embedding(memory, args),
+    embeddingBackward: (args) => embeddingBackward(memory, args),
+    rmsNorm: (args) => rmsNorm(memory, args),
+    rmsNormBackward: (args) => rmsNormBackward(memory, args),
+    rope: (args) => rope(memory, args),
+    attention: (args) => attention(memory, args),
+    attentionBackward: (args) => attentionBackward(memory, args),
+    swiglu: (args) => swiglu(memory, args),
+    swigluBackward: (args) => swigluBackward(memory, args),
+    logSoftmax: (args) => logSoftmax(memory, args),
+    nllLoss: (args) => nllLoss(memory, args),
+    nllLossBackward: (args) => nllLossBackward(memory, args),
+    crossEntropy: (args) => crossEntropy(memory, args),
+    fill: (args) => fill(memory, args),
+    copy: (args) => copy(memory, args),
+    add: (args) => add(memory, args),
+    scale: (args) => scale(memory, args),
+    adamW: (args) => adamW(memory, args),
+    adamDirection: (args) => adamDirection(memory, args),
+    squaredNorm: (args) => squaredNorm(memory, args),
+    clipFactor: (args) => clipFactor(memory, args),
+    random: (args) => random(memory, args),
+    orthonormalize: (args) => orthonormalize(memory, args),
+  };
+}

@@ -1,0 +1,37 @@
+import type { SwigluArgs, SwigluBackwardArgs } from '../contract/swiglu.js';
+import type { ReferenceMemory } from './memory.js';
+
+/** a = g·σ(g), p = a∘u. */
+export function swiglu(memory: ReferenceMemory, args: SwigluArgs): void {
+  const gate = memory.floats(args.gate);
+  const up = memory.floats(args.up);
+  const out = memory.floats(args.out);
+  const activated = memory.optionalFloats(args.activated);
+  for (let i = 0; i < out.length; i++) {
+    const a = gate[i] * sigmoid(gate[i]);
+    if (activated) activated[i] = a;
+    out[i] = a * up[i];
+  }
+}
+
+/** du = dp∘a, dg = dp∘u∘σ∘(1 + g∘(1−σ)). */
+export function swigluBackward(memory: ReferenceMemory, args: SwigluBackwardArgs): void {
+  const gate = memory.floats(args.gate);
+  const up = memory.floats(args.up);
+  const activated = memory.optionalFloats(args.activated);
+  const dy = memory.floats(args.dy);
+  const dGate = memory.floats(args.dGate);
+  const dUp = memory.floats(args.dUp);
+  for (let i = 0; i < dy.length; i++) {
+    const g = gate[i];
+    const s = sigmoid(g);
+    const dp = dy[i]; // read before either output is written: both may take its place
+    dUp[i] = dp * (activated ? activated[i] : g * s);
+    dGate[i] = dp * up[i] * s * (1 + g * (1 - s));
+  }
+}
+
+/** σ(x) = 1 / (1 + e^−x). */
+function sigmoid(x: number): number {
+  return 1 / (1 + Math.exp(-x));
+}

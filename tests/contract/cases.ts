@@ -1,0 +1,38 @@
+import type { OpName } from '../../src/engine/index.js';
+import { attentionBackwardCases, attentionCases } from './cases/attention.js';
+import { addCases, copyCases, fillCases, scaleCases, swigluBackwardCases, swigluCases } from './cases/elementwise.js';
+import { gemmCases } from './cases/gemm.js';
+import { crossEntropyCases, logSoftmaxCases, nllLossBackwardCases, nllLossCases } from './cases/loss.js';
+import { rmsNormBackwardCases, rmsNormCases } from './cases/norms.js';
+import { adamDirectionCases, adamWCases, clipFactorCases, squaredNormCases } from './cases/optimizer.js';
+import { orthonormalizeCases, randomCases } from './cases/random.js';
+import { embeddingBackwardCases, embeddingCases, ropeCases } from './cases/tables.js';
+import type { OpCases } from './op-case.js';
+
+/** One description per op, used by every suite. An op without cases does not compile. */
+export const contractCases: { readonly [K in OpName]: OpCases<K> } = {
+  gemm: gemmCases,
+  embedding: embeddingCases,
+  embeddingBackward: embeddingBackwardCases,
+  rmsNorm: rmsNormCases,
+  rmsNormBackward: rmsNormBackwardCases,
+  rope: ropeCases,
+  attention: attentionCases,
+  attentionBackward: attentionBackwardCases,
+  swiglu: swigluCases,
+  swigluBackward: swigluBackwardCases,
+  logSoftmax: logSoftmaxCases,
+  nllLoss: nllLossCases,
+  nllLossBackward: nllLossBackwardCases,
+  crossEntropy: crossEntropyCases,
+  fill: fillCases,
+  copy: copyCases,
+  add: addCases,
+  scale: scaleCases,
+  adamW: adamWCases,
+  adamDirection: adamDirectionCases,
+  squaredNorm: squaredNormCases,
+  clipFactor: clipFactorCases,
+  random: randomCases,
+  orthonormalize: orthonormalizeCases,
+};

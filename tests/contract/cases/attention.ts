@@ -1,0 +1,157 @@
+import { createReferenceEngine } from '../../../src/engine/reference/reference-engine.js';
+import { epsilon32, type OpCase, type OpCases, type Operands, type Scalars } from '../op-case.js';
+import { given, normal, type Operand, output, valuesOf } from '../operands.js';
+
+interface Situation {
+  readonly batch?: number;
+  readonly heads?: number;
+  readonly keyValueHeads?: number;
+  readonly queries: number;
+  readonly keys?: number;
+  readonly width: number;
+  readonly causal?: boolean;
+  /** Deviation of the queries; large ones make nearly one-hot probabilities. */
+  readonly sharpness?: number;
+}
+
+const situations: readonly Situation[] = [
+  { queries: 1, width: 8 },
+  { queries: 7, width: 6 },
+  { queries: 33, width: 16, batch: 2, heads: 4 },
+  { queries: 64, width: 64, heads: 2 },
+  { queries: 65, width: 32, heads: 2, batch: 2 },
+  { queries: 150, width: 48 },
+  { queries: 130, width: 128, causal: false },
+  { queries: 20, width: 5, heads: 3, causal: false },
+  { queries: 31, width: 16, heads: 6, keyValueHeads: 2 },
+  { queries: 70, width: 20, heads: 4, keyValueHeads: 1, batch: 2 },
+  { queries: 70, width: 24, heads: 4, keyValueHeads: 2, causal: false },
+  { queries: 1, keys: 77, width: 16, heads: 4, keyValueHeads: 2, batch: 3 },
+  { queries: 9, keys: 100, width: 12, heads: 2 },
+  { queries: 66, keys: 129, width: 8, heads: 2 },
+  { queries: 10, keys: 70, width: 16, causal: false },
+  { queries: 80, keys: 30, width: 10, causal: false },
+  { queries: 40, width: 16, heads: 2, sharpness: 30 },
+];
+
+function describeSituation({
+  batch = 1,
+  heads = 1,
+  keyValueHeads = heads,
+  queries,
+  keys,
+  width,
+  causal = true,
+  sharpness,
+}: Situation) {
+  const lengths = keys === undefined ? `${queries} tokens` : `${queries} queries on ${keys} keys`;
+  const groups = keyValueHeads === heads ? `${heads} heads` : `${heads} heads on ${keyValueHeads}`;
+  return `${batch} x ${lengths}, ${groups} of ${width}, ${causal ? 'causal' : 'not causal'}${sharpness ? ', sharp' : ''}`;
+}
+
+function shapes({ batch = 1, heads = 1, keyValueHeads = heads, queries, keys = queries, width }: Situation) {
+  return {
+    query: [batch * queries, heads * width],
+    key: [batch * keys, keyValueHeads * width],
+    logSumExp: [batch * queries, heads],
+  } as const;
+}
+
+function scalars({
+  batch = 1,
+  heads = 1,
+  keyValueHeads = heads,
+  width,
+  causal = true,
+}: Situation): Scalars<'attention'> {
+  return { batch, heads, keyValueHeads, causal, scale: 1 / Math.sqrt(width) };
+}
+
+function inputs(situation: Situation) {
+  const { query, key } = shapes(situation);
+  return { query: normal(query, situation.sharpness ?? 1), key: normal(key), value: normal(key) };
+}
+
+/** A score of standard deviation `sharpness` has an absolute error in proportion, and exp makes it a relative one. */
+function looser({ sharpness = 1 }: Situation) {
+  return sharpness === 1 ? {} : { looser: { factor: sharpness, because: 'scores, and so their errors, are larger' } };
+}
+
+function forward(situation: Situation): OpCase<'attention'> {
+  const { query, logSumExp } = shapes(situation);
+  return {
+    label: describeSituation(situation),
+    operands: { ...inputs(situation), out: output(query), logSumExp: output(logSumExp) },
+    scalars: scalars(situation),
+    ...looser(situation),
+  };
+}
+
+function backward(situation: Situation): OpCase<'attentionBackward'> {
+  const { query, key, logSumExp } = shapes(situation);
+  return {
+    label: describeSituation(situation),
+    operands: {
+      ...inputs(situation),
+      out: output(query),
+      logSumExp: output(logSumExp),
+      dOut: normal(query),
+      dQuery: output(query),
+      dKey: output(key),
+      dValue: output(key),
+    },
+    scalars: scalars(situation),
+    ...looser(situation),
+  };
+}
+
+/** √d for a score, √T for a sum over keys or queries, and some for exp and the division. */
+function roundings(operands: { query: Operand; key: Operand }, { batch, heads, keyValueHeads }: Scalars<'attention'>) {
+  const width = operands.query.shape[1] / heads;
+  const longest = Math.max(operands.query.shape[0], operands.key.shape[0]) / batch;
+  return Math.sqrt(width) + Math.sqrt((longest * heads) / keyValueHeads) + 8;
+}
+
+export const attentionCases: OpCases<'attention'> = {
+  cases: situations.map(forward),
+  tolerance: (operands, _, shape) => ({
+    absolute: 2 * roundings(operands, shape) * epsilon32,
+    relative: 4 * epsilon32,
+  }),
+  because: 'outputs are averages of values of about 1; √d roundings in a score, √T in a sum over keys',
+};
+
+export const attentionBackwardCases: OpCases<'attentionBackward'> = {
+  cases: situations.map(backward),
+  tolerance: (operands, _, shape) => {
+    // dOut·value sums d products of about 1.
+    const size = Math.sqrt(operands.query.shape[1] / shape.heads);
+    return { absolute: 2 * size * roundings(operands, shape) * epsilon32, relative: 8 * epsilon32 };
+  },
+  because: 'score gradients are about √d, the size of do·v; roundings as in the forward pass',
+  prepare: forwardResults,
+};
+
+/** What the forward pass leaves for these inputs, rounded to f32 as an engine would keep it. */
+async function forwardResults(
+  operands: Operands<'attentionBackward'>,
+  shape: Scalars<'attentionBackward'>,
+  label: string,
+) {
+  using engine = createReferenceEngine();
+  const tensor = (name: string, { shape, dtype }: Operand) =>
+    engine.allocate({ shape, dtype, role: 'activation', name });
+  const [query, key, value] = (['query', 'key', 'value'] as const).map((name) => {
+    const filled = tensor(name, operands[name]);
+    const values = valuesOf(operands[name], 'attentionBackward', label, name);
+    if (values) engine.write(filled, values);
+    return filled;
+  });
+  const out = tensor('out', operands.out);
+  const logSumExp = tensor('logSumExp', operands.logSumExp);
+  engine.run('attention', { ...shape, query, key, value, out, logSumExp });
+  return {
+    out: given(out.shape, [...(await engine.read(out))]),
+    logSumExp: given(logSumExp.shape, [...(await engine.read(logSumExp))]),
+  };
+}

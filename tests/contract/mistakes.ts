@@ -1,0 +1,198 @@
+import type { DType, OpArgs, OpName, Tensor } from '../../src/engine/index.js';
+
+type Allocate = (shape: readonly number[], dtype?: DType) => Tensor;
+
+interface Mistake<K extends OpName> {
+  readonly args: (tensor: Allocate) => OpArgs[K];
+  readonly message: string;
+}
+
+const adam = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, correction1: 1, correction2: 1 };
+const heads = { batch: 1, heads: 2, keyValueHeads: 2, causal: true, scale: 1 };
+
+/** Rows of attention tensors; out and logSumExp fit the query. */
+function attention(t: Allocate, query: readonly number[], key: readonly number[], value = key) {
+  return { query: t(query), key: t(key), value: t(value), out: t(query), logSumExp: t([query[0], 2]) };
+}
+
+function rope(t: Allocate, x: readonly number[], table: readonly number[]) {
+  return { x: t(x), cos: t(table), sin: t(table), out: t(x), inverse: false };
+}
+
+/** What people get wrong, and what they are told. An op without an example does not compile. */
+export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
+  gemm: [
+    {
+      args: (t) => ({ a: t([2, 3]), b: t([4, 5]), out: t([2, 5]) }),
+      message: 'gemm: inner extents differ, 3 in a and 4 in b',
+    },
+    {
+      args: (t) => ({ a: t([3, 2]), b: t([4, 3]), out: t([4, 2]), transA: true, transB: true }),
+      message: 'gemm out: expected [2, 4], found [4, 2]',
+    },
+    {
+      args: (t) => ({ a: t([2, 3]), b: t([3, 5]), out: t([2, 5]), addend: t([2, 5]), accumulate: true }),
+      message: 'gemm: accumulate and addend exclude each other',
+    },
+    {
+      args: (t) => ({ a: t([6]), b: t([3, 5]), out: t([2, 5]) }),
+      message: 'gemm a: expected a matrix, found [6]',
+    },
+    {
+      args: (t) => ({ a: t([2, 3]), b: t([3, 5], 'bf16'), out: t([2, 5]) }),
+      message: 'gemm b: expected f32, found bf16',
+    },
+  ],
+  embedding: [
+    {
+      args: (t) => ({ ids: t([4], 'i32'), table: t([9, 3]), out: t([5, 3]) }),
+      message: 'embedding ids: expected [5], found [4]',
+    },
+  ],
+  embeddingBackward: [
+    {
+      args: (t) => ({ ids: t([4], 'i32'), dy: t([4, 2]), dTable: t([9, 3]) }),
+      message: 'embeddingBackward dy: expected [4, 3], found [4, 2]',
+    },
+  ],
+  rmsNorm: [
+    {
+      args: (t) => ({ x: t([4, 3]), weight: t([4]), out: t([4, 3]), rstd: t([4]), epsilon: 1e-6 }),
+      message: 'rmsNorm weight: expected [3], found [4]',
+    },
+  ],
+  rmsNormBackward: [
+    {
+      args: (t) => ({ x: t([4, 3]), rstd: t([3]), weight: t([3]), dy: t([4, 3]), dx: t([4, 3]) }),
+      message: 'rmsNormBackward rstd: expected [4], found [3]',
+    },
+  ],
+  rope: [
+    {
+      args: (t) => ({ ...rope(t, [4, 6], [4, 2]), sequenceLength: 4, positionOffset: 0 }),
+      message: 'rope: width 6 is not a multiple of the head width 4',
+    },
+    {
+      args: (t) => ({ ...rope(t, [4, 8], [4, 2]), sequenceLength: 4, positionOffset: 1 }),
+      message: 'rope: positions 1..4 exceed the table of 4',
+    },
+    {
+      args: (t) => ({ ...rope(t, [4, 8], [4, 2]), sequenceLength: 3, positionOffset: 0 }),
+      message: 'rope: 4 rows are not whole sequences',
+    },
+  ],
+  attention: [
+    {
+      args: (t) => ({ ...heads, keyValueHeads: 3, ...attention(t, [4, 6], [4, 6]) }),
+      message: 'attention: 2 heads cannot share 3 key/value heads',
+    },
+    {
+      args: (t) => ({ ...heads, ...attention(t, [4, 6], [4, 9]) }),
+      message: 'attention: key width 9, expected 6',
+    },
+    {
+      args: (t) => ({ ...heads, ...attention(t, [4, 6], [3, 6]) }),
+      message: 'attention: 4 causal queries over 3 keys',
+    },
+    {
+      args: (t) => ({ ...heads, batch: 3, ...attention(t, [4, 6], [4, 6]) }),
+      message: 'attention: rows are not 3 whole sequences',
+    },
+  ],
+  attentionBackward: [
+    {
+      args: (t) => ({
+        ...heads,
+        ...attention(t, [4, 6], [4, 6]),
+        ...{ dOut: t([4, 6]), dQuery: t([4, 6]), dKey: t([4, 5]), dValue: t([4, 6]) },
+      }),
+      message: 'attentionBackward dKey: expected [4, 6], found [4, 5]',
+    },
+  ],
+  swiglu: [
+    {
+      args: (t) => ({ gate: t([4, 3]), up: t([3, 4]), out: t([4, 3]) }),
+      message: 'swiglu up: expected [4, 3], found [3, 4]',
+    },
+  ],
+  swigluBackward: [
+    {
+      args: (t) => ({ gate: t([4]), up: t([4]), dy: t([4]), dGate: t([4]), dUp: t([5]) }),
+      message: 'swigluBackward dUp: expected [4], found [5]',
+    },
+  ],
+  logSoftmax: [
+    {
+      args: (t) => ({ x: t([4, 3]), out: t([4, 4]) }),
+      message: 'logSoftmax out: expected [4, 3], found [4, 4]',
+    },
+  ],
+  nllLoss: [
+    {
+      args: (t) => ({ logProbs: t([4, 3]), targets: t([3], 'i32'), loss: t([1]), scale: 1 }),
+      message: 'nllLoss targets: expected [4], found [3]',
+    },
+  ],
+  nllLossBackward: [
+    {
+      args: (t) => ({ logProbs: t([4, 3]), targets: t([4]), dLogits: t([4, 3]), scale: 1 }),
+      message: 'nllLossBackward targets: expected i32, found f32',
+    },
+  ],
+  crossEntropy: [
+    {
+      args: (t) => ({ logits: t([4, 3]), targets: t([4], 'i32'), loss: t([4]), scale: 1 }),
+      message: 'crossEntropy loss: expected [1], found [4]',
+    },
+  ],
+  fill: [{ args: (t) => ({ out: t([3], 'i32'), value: 0 }), message: 'fill out: expected f32, found i32' }],
+  copy: [
+    { args: (t) => ({ x: t([2, 3]), out: t([5]) }), message: 'copy: [2,3] into [5]' },
+    { args: (t) => ({ x: t([3]), out: t([3], 'i32') }), message: 'copy: no conversion for i32' },
+  ],
+  add: [
+    {
+      args: (t) => ({ a: t([2, 3]), b: t([3]), out: t([2, 3]) }),
+      message: 'add b: expected [2, 3], found [3]',
+    },
+  ],
+  scale: [{ args: (t) => ({ x: t([3], 'bf16'), factor: 2 }), message: 'scale x: expected f32, found bf16' }],
+  adamW: [
+    {
+      args: (t) => ({
+        ...adam,
+        ...{ weight: t([4, 3]), gradient: t([3, 4]), firstMoment: t([4, 3]), secondMoment: t([4, 3]) },
+        ...{ learningRate: 1, updateScale: 1, weightDecay: 0 },
+      }),
+      message: 'adamW gradient: expected [4, 3], found [3, 4]',
+    },
+  ],
+  adamDirection: [
+    {
+      args: (t) => ({
+        ...adam,
+        ...{ gradient: t([4]), firstMoment: t([4]), secondMoment: t([4]), gradientScale: t([4]), factor: 1 },
+      }),
+      message: 'adamDirection gradientScale: expected [1], found [4]',
+    },
+  ],
+  squaredNorm: [{ args: (t) => ({ x: t([4]), out: t([4]) }), message: 'squaredNorm out: expected [1], found [4]' }],
+  clipFactor: [
+    {
+      args: (t) => ({ squaredNorm: t([2]), out: t([1]), maxNorm: 1 }),
+      message: 'clipFactor squaredNorm: expected [1], found [2]',
+    },
+  ],
+  random: [
+    {
+      args: (t) => ({ out: t([4]), family: 'gaussian', key: [1, 2], deviation: 1 }),
+      message: 'random out: expected a matrix, found [4]',
+    },
+  ],
+  orthonormalize: [
+    {
+      args: (t) => ({ x: t([3, 4]), factor: 1 }),
+      message: 'orthonormalize: 4 columns cannot be orthonormal in 3 dimensions',
+    },
+  ],
+};

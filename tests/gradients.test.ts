@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import type { Engine } from '../src/engine/index.js';
+import { deriveKey, threefry, uniform } from '../src/engine/index.js';
+import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
+import { type Llama, type LlamaConfig, llamaShapes } from '../src/models/index.js';
+import { saveModes } from '../src/plan/index.js';
+import { gradientOf, oddConfig, relativeError, runPass, tinyBatch, tinyConfig, tinyPlan } from './support/tiny.js';
+
+const batches = [tinyBatch(oddConfig, 2, 5)];
+
+/** Moves every weight of the named parameter by step·direction. */
+function move(engine: Engine, name: string, direction: Float64Array, step: number) {
+  return async (model: Llama) => {
+    for (const parameter of model.parameters) {
+      if (parameter.name !== name) continue;
+      const values = await engine.read(parameter.tensor);
+      engine.write(
+        parameter.tensor,
+        Float64Array.from(values, (value, i) => value + step * direction[i]),
+      );
+    }
+  };
+}
+
+function randomDirection(length: number, stream: number): Float64Array {
+  const key = deriveKey(3, 'sampling', stream, 0);
+  return Float64Array.from({ length }, (_, i) => 2 * uniform(threefry(key, i, 0)[0]) - 1);
+}
+
+async function expectTrueGradients(config: LlamaConfig, methods: string, saveMode?: (typeof saveModes)[number]) {
+  const engine = createReferenceEngine();
+  const plan = tinyPlan(methods, config, saveMode && { saveMode });
+  const { gradients } = await runPass(engine, config, plan, batches);
+  expect(gradients.size).toBe(llamaShapes(config).size);
+  const step = 1e-4;
+  for (const [index, [name, gradient]] of [...gradients].entries()) {
+    const direction = randomDirection(gradient.length, index);
+    const lossAt = async (distance: number) =>
+      (
+        await runPass(engine, config, plan, batches, {
+          prepare: move(engine, name, direction, distance),
+          backward: false,
+        })
+      ).loss;
+    // Fourth-order central difference: the truncation error is O(step⁴), rounding O(1e-16/step).
+    const numeric =
+      (8 * ((await lossAt(step)) - (await lossAt(-step))) - ((await lossAt(2 * step)) - (await lossAt(-2 * step)))) /
+      (12 * step);
+    const analytic = gradient.reduce((sum: number, g, i) => sum + g * direction[i], 0);
+    expect(Math.abs(numeric - analytic), `${name}: ${numeric} against ${analytic}`).toBeLessThan(
+      1e-9 * Math.max(1, Math.abs(analytic)),
+    );
+  }
+  engine.dispose();
+}
+
+describe('gradients of a whole model agree with finite differences in float64', () => {
+  it('when everything is saved', () => expectTrueGradients(oddConfig, 'full'));
+  it('when only block inputs are saved', () => expectTrueGradients(oddConfig, 'checkpoint'));
+  it('with an untied head, fused loss and elementwise replay', () =>
+    expectTrueGradients({ ...oddConfig, tieWordEmbeddings: false, numKeyValueHeads: 2 }, 'lean'));
+});
+
+describe('every exact way of saving gives the same loss and gradients', () => {
+  for (const saveMode of saveModes) {
+    it(`${saveMode} equals eager to the last bit`, async () => {
+      const engine = createReferenceEngine();
+      const host = [tinyBatch(tinyConfig, 2, 16)];
+      const eager = await runPass(engine, tinyConfig, tinyPlan('lean', tinyConfig, { saveMode: 'eager' }), host);
+      const mode = await runPass(engine, tinyConfig, tinyPlan('lean', tinyConfig, { saveMode }), host);
+      expect(mode.loss).toBe(eager.loss);
+      for (const [name, gradient] of eager.gradients) expect(mode.gradients.get(name), name).toEqual(gradient);
+    });
+  }
+
+  it('the fused loss equals full logits to rounding, whatever the chunk', async () => {
+    const engine = createReferenceEngine();
+    const host = [tinyBatch(tinyConfig, 2, 16)];
+    const full = await runPass(engine, tinyConfig, tinyPlan('full', tinyConfig), host);
+    for (const lossChunk of [1, 7, 32, 1000]) {
+      const fused = await runPass(engine, tinyConfig, tinyPlan('lean', tinyConfig, { lossChunk }), host);
+      expect(Math.abs(fused.loss - full.loss)).toBeLessThan(1e-12);
+      for (const [name, gradient] of full.gradients) {
+        expect(relativeError(gradientOf(fused, name), gradient), name).toBeLessThan(1e-12);
+      }
+    }
+  });
+
+  it('saved tensors in bf16 change gradients by no more than the rounding', async () => {
+    const engine = createReferenceEngine();
+    const host = [tinyBatch(tinyConfig, 2, 16)];
+    const plan = tinyPlan('lean', tinyConfig);
+    const exact = await runPass(engine, tinyConfig, plan, host);
+    const rounded = { ...plan, slots: [...plan.slots, { match: '*.mlp.gate', form: 'bf16' as const }] };
+    const bf16 = await runPass(engine, tinyConfig, rounded, host);
+    expect(bf16.loss).toBe(exact.loss);
+    for (const [name, gradient] of exact.gradients) {
+      expect(relativeError(gradientOf(bf16, name), gradient), name).toBeLessThan(2 ** -8);
+    }
+    expect(bf16.gradients).not.toEqual(exact.gradients);
+  });
+
+  it('keeping only every second block input gives the same gradients', async () => {
+    const engine = createReferenceEngine();
+    const config = { ...tinyConfig, numHiddenLayers: 4 };
+    const host = [tinyBatch(config, 1, 8)];
+    const every = await runPass(engine, config, tinyPlan('checkpoint', config), host);
+    const second = await runPass(engine, config, tinyPlan('checkpoint', config, { checkpointEvery: 2 }), host);
+    expect(second.loss).toBe(every.loss);
+    for (const [name, gradient] of every.gradients) expect(second.gradients.get(name), name).toEqual(gradient);
+  });
+});

@@ -1,0 +1,139 @@
+import { deriveKey, type Engine, threefry } from '../../src/engine/index.js';
+import { type ProjectionSource, Projections, Sketcher, SlotKeeper, type SlotRecord } from '../../src/keep/index.js';
+import { Llama, type LlamaConfig, presets } from '../../src/models/index.js';
+import type { AdamWSettings } from '../../src/optim/index.js';
+import { type HostBatch, type MemoryPlan, makePlan, type RecipeOptions, resolvePlan } from '../../src/plan/index.js';
+import { Tape } from '../../src/tape/index.js';
+
+/** The unit-test fixture whose bytes are worked out by hand: n=64, m=172, 4 heads, 2 blocks. */
+export const tinyConfig: LlamaConfig = {
+  ...presets['llama-260k'],
+  vocabSize: 96,
+  hiddenSize: 64,
+  intermediateSize: 172,
+  numHiddenLayers: 2,
+  numAttentionHeads: 4,
+  numKeyValueHeads: 4,
+  tieWordEmbeddings: false,
+};
+
+/** Smaller, with odd widths, grouped keys and a tied head: for finite differences. */
+export const oddConfig: LlamaConfig = {
+  ...tinyConfig,
+  vocabSize: 19,
+  hiddenSize: 12,
+  intermediateSize: 21,
+  numAttentionHeads: 2,
+  numKeyValueHeads: 1,
+  tieWordEmbeddings: true,
+  initializerRange: 0.3,
+};
+
+export const adamSettings: AdamWSettings = {
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  epsilonForm: 'standard',
+  weightDecay: 0,
+};
+
+/** Random ids and targets, the same for the same index. */
+export function tinyBatch(config: LlamaConfig, batch: number, sequenceLength: number, index = 0): HostBatch {
+  const key = deriveKey(7, 'dataOrder', index, 0);
+  const stream = Int32Array.from(
+    { length: batch * (sequenceLength + 1) },
+    (_, i) => threefry(key, i, 0)[0] % config.vocabSize,
+  );
+  const inputs = new Int32Array(batch * sequenceLength);
+  const targets = new Int32Array(batch * sequenceLength);
+  for (let row = 0; row < batch; row++) {
+    const window = stream.subarray(row * (sequenceLength + 1), (row + 1) * (sequenceLength + 1));
+    inputs.set(window.subarray(0, sequenceLength), row * sequenceLength);
+    targets.set(window.subarray(1), row * sequenceLength);
+  }
+  return { inputs, targets, batch, sequenceLength };
+}
+
+export function tinyPlan(methods: string, config: LlamaConfig, options: Partial<RecipeOptions> = {}): MemoryPlan {
+  return makePlan(methods.split(','), { layers: config.numHiddenLayers, ...options });
+}
+
+export interface Pass {
+  readonly loss: number;
+  readonly gradients: ReadonlyMap<string, Float64Array>;
+  readonly slots: readonly SlotRecord[];
+}
+
+export interface PassOptions {
+  readonly seed?: number;
+  readonly projections?: ProjectionSource;
+  /** Called with the model before the pass, for example to move weights. */
+  readonly prepare?: (model: Llama) => void | Promise<void>;
+  readonly backward?: boolean;
+}
+
+/** One forward (and backward) pass over micro-batches under a plan; checks that no byte is left. */
+export async function runPass(
+  engine: Engine,
+  config: LlamaConfig,
+  plan: MemoryPlan,
+  batches: readonly HostBatch[],
+  options: PassOptions = {},
+): Promise<Pass> {
+  const before = engine.ledger.live;
+  const slots: SlotRecord[] = [];
+  const gradients = new Map<string, Float64Array>();
+  let loss = 0;
+  {
+    using model = new Llama(engine, config, batches[0].sequenceLength);
+    model.initialize(options.seed ?? 1);
+    await options.prepare?.(model);
+    const resolved = resolvePlan(plan, model);
+    using own = new Projections(engine, options.seed ?? 1, Number.POSITIVE_INFINITY, resolved.sketches);
+    const sketcher = new Sketcher(engine, options.projections ?? own);
+    const keeper = new SlotKeeper(resolved, sketcher, (record) => slots.push(record));
+    const lossTensor = engine.allocate({ shape: [1], role: 'workspace', name: 'loss' });
+    engine.run('fill', { out: lossTensor, value: 0 });
+    const scale = 1 / batches.reduce((sum, { targets }) => sum + targets.length, 0);
+    for (const host of batches) {
+      const ids = engine.allocate({ shape: [host.inputs.length], dtype: 'i32', role: 'data', name: 'ids' });
+      const targets = engine.allocate({ shape: [host.inputs.length], dtype: 'i32', role: 'data', name: 'targets' });
+      engine.write(ids, host.inputs);
+      engine.write(targets, host.targets);
+      const tape = new Tape(engine, keeper);
+      model.loss(tape, { ...host, ids }, { targets, loss: lossTensor, scale }, plan.loss);
+      if (options.backward === false) tape.discard();
+      else tape.backward();
+      engine.release(ids);
+      engine.release(targets);
+    }
+    [loss] = await engine.read(lossTensor);
+    engine.release(lossTensor);
+    for (const parameter of model.parameters) {
+      if (!parameter.gradient) continue;
+      gradients.set(parameter.name, Float64Array.from(await engine.read(parameter.gradient)));
+      engine.release(parameter.gradient);
+      parameter.gradient = undefined;
+    }
+  }
+  if (engine.ledger.live !== before) throw new Error(`${engine.ledger.live - before} bytes are left over`);
+  return { loss, gradients, slots };
+}
+
+/** The gradient of this name; a test that asks for one that is not there must fail. */
+export function gradientOf(pass: Pass, name: string): Float64Array {
+  const gradient = pass.gradients.get(name);
+  if (!gradient) throw new Error(`no gradient of ${name}`);
+  return gradient;
+}
+
+/** ‖a − b‖ / ‖b‖. */
+export function relativeError(a: Float64Array, b: Float64Array): number {
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < b.length; i++) {
+    difference += (a[i] - b[i]) ** 2;
+    norm += b[i] ** 2;
+  }
+  return Math.sqrt(difference / (norm || 1));
+}

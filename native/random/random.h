@@ -17,11 +17,15 @@ INLINE void gaussianRow(const compact::RandomCall& call, int64_t row, float* out
     const Vec radius = squareRoot(mul(set(-2.0f), logOfUniform(shiftRight<8>(x0))));
     Vec cosine, sine;
     cosSinOfUniform(shiftRight<8>(x1), cosine, sine);
-    float even[lanes], odd[lanes];
-    store(even, mul(deviation, mul(radius, cosine)));
-    store(odd, mul(deviation, mul(radius, sine)));
-    const int64_t count = smaller(2 * lanes, call.columns - column);
-    for (int64_t j = 0; j < count; j++) out[column + j] = (j & 1) != 0 ? odd[j / 2] : even[j / 2];
+    const Vec even = mul(deviation, mul(radius, cosine)), odd = mul(deviation, mul(radius, sine));
+    const int64_t count = call.columns - column;
+    if (count >= 2 * lanes) {
+      storeInterleaved(out + column, even, odd);
+    } else {
+      float last[2 * lanes];
+      storeInterleaved(last, even, odd);
+      __builtin_memcpy(out + column, last, static_cast<size_t>(count) * sizeof(float));
+    }
   }
 }
 
@@ -34,22 +38,17 @@ INLINE void rademacherRow(const compact::RandomCall& call, int64_t row, float* o
     Words x0 = setWords(static_cast<uint32_t>(row));
     Words x1 = add(setWords(static_cast<uint32_t>(column / 64)), laneIndex());
     threefry(call.key0, call.key1, x0, x1);
-    uint32_t words[2 * lanes];
-    for (int part = 0; part < 2; part++) {
-      float bits[lanes];
-      store(bits, asFloats(part == 0 ? x0 : x1));
-      for (int lane = 0; lane < lanes; lane++) __builtin_memcpy(&words[2 * lane + part], &bits[lane], sizeof(uint32_t));
-    }
+    float words[2 * lanes];
+    storeInterleaved(words, asFloats(x0), asFloats(x1));
     const int64_t count = smaller(entries, call.columns - column);
     for (int64_t j = 0; j < count; j += lanes) {
+      uint32_t word;
+      __builtin_memcpy(&word, &words[j / 32], sizeof word);
       // Bit (j + lane) mod 32 of the word becomes the sign of that lane.
-      uint32_t signs[lanes];
-      const uint32_t word = words[j / 32] >> (j % 32);
-      for (int lane = 0; lane < lanes; lane++) signs[lane] = (word >> lane) << 31;
-      float signFloats[lanes];
-      __builtin_memcpy(signFloats, signs, sizeof signs);
-      const Vec entry = asFloats(bitXor(deviation, asWords(load(signFloats))));
-      storeFirst(out + column + j, entry, static_cast<int>(smaller(lanes, count - j)));
+      const Words bits = shiftRightEach(setWords(word >> (j % 32)), laneIndex());
+      const Vec entry = asFloats(bitXor(deviation, shiftLeft<31>(bits)));
+      if (j + lanes <= count) store(out + column + j, entry);
+      else storeFirst(out + column + j, entry, static_cast<int>(count - j));
     }
   }
 }

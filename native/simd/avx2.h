@@ -96,6 +96,10 @@ template <int bits>
 INLINE Words shiftRight(Words a) { return {_mm256_srli_epi32(a.lo, bits), _mm256_srli_epi32(a.hi, bits)}; }
 template <int bits>
 INLINE Words shiftRightSigned(Words a) { return {_mm256_srai_epi32(a.lo, bits), _mm256_srai_epi32(a.hi, bits)}; }
+/** Each word shifted by the lane's own number of bits. */
+INLINE Words shiftRightEach(Words a, Words bits) {
+  return {_mm256_srlv_epi32(a.lo, bits.lo), _mm256_srlv_epi32(a.hi, bits.hi)};
+}
 INLINE Words asWords(Vec x) { return {_mm256_castps_si256(x.lo), _mm256_castps_si256(x.hi)}; }
 INLINE Vec asFloats(Words x) { return {_mm256_castsi256_ps(x.lo), _mm256_castsi256_ps(x.hi)}; }
 /** a < b, both as signed integers. */
@@ -113,6 +117,17 @@ INLINE void storeHalves(uint16_t* to, Words x) {
   // packus interleaves the 128-bit halves of its operands; the permutation puts them back in order.
   const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(x.lo, x.hi), 0xd8);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), packed);
+}
+
+INLINE void storeInterleavedEight(float* to, __m256 even, __m256 odd) {
+  const __m256 low = _mm256_unpacklo_ps(even, odd), high = _mm256_unpackhi_ps(even, odd);
+  _mm256_storeu_ps(to, _mm256_permute2f128_ps(low, high, 0x20));
+  _mm256_storeu_ps(to + 8, _mm256_permute2f128_ps(low, high, 0x31));
+}
+/** to[2i] = even[i], to[2i + 1] = odd[i]. */
+INLINE void storeInterleaved(float* to, Vec even, Vec odd) {
+  storeInterleavedEight(to, even.lo, odd.lo);
+  storeInterleavedEight(to + 16, even.hi, odd.hi);
 }
 
 /** Sum of the lanes in the one tree that all tiers use: halves of 16, of 8, of 4, of 2. */

@@ -58,6 +58,8 @@ template <int bits>
 INLINE Words shiftRight(Words a) { return _mm512_srli_epi32(a, bits); }
 template <int bits>
 INLINE Words shiftRightSigned(Words a) { return _mm512_srai_epi32(a, bits); }
+/** Each word shifted by the lane's own number of bits. */
+INLINE Words shiftRightEach(Words a, Words bits) { return _mm512_srlv_epi32(a, bits); }
 /** a < b, both as signed integers. */
 INLINE Mask lessSigned(Words a, Words b) { return _mm512_cmplt_epi32_mask(a, b); }
 INLINE Words asWords(Vec x) { return _mm512_castps_si512(x); }
@@ -69,6 +71,13 @@ INLINE Words loadHalves(const uint16_t* from) {
 }
 INLINE void storeHalves(uint16_t* to, Words x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(x));
+}
+
+/** to[2i] = even[i], to[2i + 1] = odd[i]. */
+INLINE void storeInterleaved(float* to, Vec even, Vec odd) {
+  const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  store(to, _mm512_permutex2var_ps(even, low, odd));
+  store(to + 16, _mm512_permutex2var_ps(even, _mm512_add_epi32(low, _mm512_set1_epi32(8)), odd));
 }
 
 /** Sum of the lanes in the one tree that all tiers use: halves of 16, of 8, of 4, of 2. */

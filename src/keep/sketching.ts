@@ -45,6 +45,11 @@ export class Sketcher {
     };
   }
 
+  /** Whether the sketch of this input is there already, kept for another layer. */
+  holds(input: Value, { group }: Sketch): boolean {
+    return this.#shared.get(input)?.get(group)?.z !== undefined;
+  }
+
   #share(input: Value, group: number): SharedSketch {
     const groups = this.#shared.get(input) ?? new Map<number, SharedSketch>();
     this.#shared.set(input, groups);

@@ -70,7 +70,7 @@ export class SlotKeeper implements Keeper {
     if (!sketch || !this.#sketcher)
       throw new PlanError(`plan: "${slot}" is a ${form}, but "${weight.name}" has no sketch`);
     const already = input.keptExactly;
-    this.#note(slot, form, input, 'linear', form === 'sketch' ? sketch.rank : undefined);
+    this.#note(slot, form, input, 'linear', this.#sketcher.holds(input, sketch) ? 0 : sketch.rank);
     if (form === 'sketch') return this.#sketcher.keepSketch(tape, slot, input, weight, sketch);
     const kept = already ? keepExact(slot, input) : keepReplay(input);
     return this.#sketcher.keepLateSketch(tape, slot, input, weight, sketch, kept);
@@ -81,6 +81,9 @@ export class SlotKeeper implements Keeper {
       case 'exact':
         return keepExact(slot, value);
       case 'bf16':
+        if (value.tensor.dtype !== 'f32') {
+          throw new PlanError(`plan: "${slot}" holds ${value.tensor.dtype} and cannot be bf16`);
+        }
         return keepBf16(tape, slot, value);
       case 'alias':
         if (!value.keptExactly) {
@@ -105,7 +108,7 @@ export class SlotKeeper implements Keeper {
     }
   }
 
-  #note(slot: string, form: Form, value: Value, consumer: SlotRecord['consumer'], rank?: number): void {
+  #note(slot: string, form: Form, value: Value, consumer: SlotRecord['consumer'], rank = 0): void {
     if (!this.#onSlot) return;
     const exactBytes = byteLength(value.shape, value.tensor.dtype);
     const stored: { readonly [F in Form]: number } = {
@@ -114,7 +117,7 @@ export class SlotKeeper implements Keeper {
       alias: 0,
       replay: 0,
       'replay-gemm': 0,
-      sketch: 4 * value.shape[0] * (rank ?? 0),
+      sketch: 4 * value.shape[0] * rank,
       'late-sketch': 0,
     };
     this.#onSlot({ slot, form, bytes: stored[form], exactBytes, consumer, replayCost: value.recipe?.cost });

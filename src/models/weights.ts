@@ -12,12 +12,15 @@ export const weightsFile = 'model.safetensors';
 /** Tensors that some files hold beside the weights and that are computed here instead. */
 const derived = /(rotary_emb\.inv_freq|position_ids|masked_bias)$/;
 
+/** A tensor and its name in files. */
+type NamedTensor = Pick<Parameter, 'name' | 'tensor'>;
+
 /**
- * Fills a model's parameters from a directory in Hugging Face's layout, or one safetensors file.
+ * Fills a model's parameters (or an optimizer's moments) from a directory in Hugging Face's layout, or one safetensors file.
  *
  * @throws CheckpointError if a weight is missing, unexpected, of another shape, or not finite
  */
-export function loadWeights(engine: Engine, parameters: readonly Parameter[], path: string): void {
+export function loadWeights(engine: Engine, parameters: readonly NamedTensor[], path: string): void {
   using reader = openSafetensors(path);
   refuseUnexpected(parameters, reader);
   for (const { name, tensor } of parameters) {
@@ -46,7 +49,7 @@ export async function saveWeights(engine: Engine, parameters: readonly Parameter
   );
 }
 
-function refuseUnexpected(parameters: readonly Parameter[], reader: TensorReader): void {
+function refuseUnexpected(parameters: readonly NamedTensor[], reader: TensorReader): void {
   const expected = new Set(parameters.map(({ name }) => name));
   for (const name of reader.tensors.keys()) {
     if (expected.has(name) || derived.test(name)) continue;

@@ -35,7 +35,7 @@ export interface Prediction {
   readonly persistentBytes: number;
   /** Addresses of everything transient in a step. */
   readonly layout: PackedLayout;
-  /** Bytes to set aside for programs: the step's layout, or evaluation if that needs more. */
+  /** Bytes to set aside for programs: the step's layout, or resampling or evaluation if those need more. */
   readonly regionBytes: number;
   /** Bytes the arena will hold, alignment included. */
   readonly arenaBytes: number;
@@ -45,7 +45,7 @@ export interface Prediction {
   readonly atPeak: readonly PeakBlock[];
 }
 
-/** Runs one step and one evaluation on the dry engine. Takes milliseconds, whatever the size of the model. */
+/** Runs one step, one resampling and one evaluation on the dry engine. Takes milliseconds, whatever the size of the model. */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
   const { config, plan, batch, sequenceLength, accumulate } = request;
   const slots = new Map<string, SlotRecord>();
@@ -63,22 +63,26 @@ export async function predict(request: PredictionRequest): Promise<Prediction> {
   const microBatches = Array.from({ length: accumulate }, () => emptyBatch(batch, sequenceLength));
   await program.step(microBatches, { step: 0, learningRate: 0 });
   const flops = engine.flops - flopsBefore;
+  const resampling: LedgerEvent[] = [];
+  engine.ledger.record((event) => resampling.push(event));
+  await program.moveTo(plan.sketches?.updateGap ?? 0);
   const evaluation: LedgerEvent[] = [];
   engine.ledger.record((event) => evaluation.push(event));
   await program.evaluate(emptyBatch(batch, sequenceLength));
   engine.ledger.record(undefined);
 
   const layout = packLayout(step);
-  const regionBytes = aligned(Math.max(layout.bytes, bestFitBytes(evaluation)));
+  const regionBytes = aligned(Math.max(layout.bytes, bestFitBytes(resampling), bestFitBytes(evaluation)));
+  const region: LedgerEvent = { kind: 'allocate', id: -1, bytes: regionBytes, role: 'workspace', name: 'region' };
   return {
     memory: engine.ledger.read(),
     flops,
     persistentBytes: engine.ledger.live,
     layout,
     regionBytes,
-    arenaBytes: bestFitBytes(persistent) + regionBytes,
+    arenaBytes: bestFitBytes([...persistent, region]),
     slots: [...slots.values()],
-    atPeak: liveAtPeak([...persistent, ...step, ...evaluation]),
+    atPeak: liveAtPeak([...persistent, ...step, ...resampling, ...evaluation]),
   };
 }
 

@@ -73,7 +73,7 @@ export class TrainingProgram implements Disposable {
         'drop --accumulate or the method fused-update',
       );
     }
-    await this.#engine.inRegion(undefined, async () => this.#projections.setStep(context.step));
+    await this.moveTo(context.step);
     return this.#engine.inRegion(layout, async () => {
       const scale = 1 / microBatches.reduce((tokens, microBatch) => tokens + countPredicted(microBatch), 0);
       const loss = zeroLoss(this.#engine);
@@ -88,6 +88,11 @@ export class TrainingProgram implements Disposable {
       if (!fused) this.#updateAll(context);
       return { loss: await takeScalar(this.#engine, loss) };
     });
+  }
+
+  /** Makes the projections of step t (completed steps before it), in the step's region. */
+  moveTo(step: number): Promise<void> {
+    return this.#engine.inRegion(undefined, async () => this.#projections.setStep(step));
   }
 
   /** Summed loss of the predicted tokens, in the step's region, without keeping, sketching or changing anything. */

@@ -6,8 +6,8 @@ import type { Engine, Tensor } from '../engine/index.js';
 import {
   CheckpointError,
   loadWeights,
-  openSafetensors,
   replaceFileWith,
+  SaveError,
   saveWeights,
   weightsFile,
   writeSafetensors,
@@ -53,12 +53,13 @@ export interface Checkpointed {
  * Writes weights, moments and position as one unit: all files are completed in a staging directory, marked complete, and
  * only then renamed over the earlier ones. A kill at any moment leaves either the earlier checkpoint or the new one.
  *
- * @throws SaveError if the disk is full; the earlier checkpoint stays intact
+ * @throws SaveError if the disk is full or the directory cannot be written; the earlier checkpoint stays intact
  */
 export async function saveCheckpoint(directory: string, from: Checkpointed, state: TrainerState): Promise<void> {
   const staging = join(directory, stagingDirectory);
-  await rm(staging, { recursive: true, force: true });
   try {
+    // A save that was cut off while renaming is finished first: dropping it would leave files of two checkpoints.
+    await settleCheckpoint(directory);
     await mkdir(staging, { recursive: true });
     await saveWeights(from.engine, from.parameters, staging);
     await writeSafetensors(
@@ -72,11 +73,19 @@ export async function saveCheckpoint(directory: string, from: Checkpointed, stat
     );
     await replaceFileWith(join(staging, stateFile), `${JSON.stringify({ version: 1, ...state }, null, 2)}\n`);
     await replaceFileWith(join(staging, completeMark), '');
+    await settleCheckpoint(directory);
   } catch (error) {
-    await rm(staging, { recursive: true, force: true });
-    throw error;
+    // What is complete stays: the next start finishes it.
+    if (!existsSync(join(staging, completeMark))) {
+      await rm(staging, { recursive: true, force: true }).catch(() => undefined);
+    }
+    throw isSystemError(error) ? new SaveError(`${directory}: cannot be written: ${error.message}`) : error;
   }
-  await settleCheckpoint(directory);
+}
+
+/** Whether the operating system refused a call, as opposed to an error in our own code. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error;
 }
 
 /** Brings a run directory to one consistent checkpoint: finishes a complete staged one, drops an incomplete one. */
@@ -118,8 +127,8 @@ export async function loadCheckpoint(
     );
   }
   loadWeights(into.engine, into.parameters, join(directory, weightsFile));
-  using reader = openSafetensors(join(directory, optimizerFile));
-  for (const [name, tensor] of into.optimizerState) into.engine.write(tensor, reader.read(name, tensor.shape));
+  const moments = [...into.optimizerState].map(([name, tensor]) => ({ name, tensor }));
+  loadWeights(into.engine, moments, join(directory, optimizerFile));
   return { step: state.step, tokens: state.tokens };
 }
 

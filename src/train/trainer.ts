@@ -118,7 +118,10 @@ export class Trainer implements AsyncDisposable {
       const saved = directory !== undefined && (due(saveEvery) || signal?.aborted === true);
       if (saved) await this.save(directory);
       yield { ...report, ...(validationLoss !== undefined && { validationLoss }), saved };
-      if (signal?.aborted) return;
+      if (!signal?.aborted) continue;
+      // The signal may have come while the consumer had the report.
+      if (directory !== undefined && !saved) await this.save(directory);
+      return;
     }
   }
 

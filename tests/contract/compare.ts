@@ -1,21 +1,13 @@
 import type { Numbers } from '../../src/engine/index.js';
-import { roundToBf16 } from '../../src/engine/index.js';
 import type { Tolerance } from './op-case.js';
 
 /** The worst disagreement of an engine's values with float64 ones, as a sentence; undefined where all are near enough. */
-export function disagreement(
-  got: Numbers,
-  want: Numbers,
-  tolerance: Tolerance,
-  factor = 1,
-  storage: 'f32' | 'bf16' = 'f32',
-): string | undefined {
+export function disagreement(got: Numbers, want: Numbers, tolerance: Tolerance, factor = 1): string | undefined {
   if (got.length !== want.length) return `${got.length} values, expected ${want.length}`;
-  const round = storage === 'bf16' ? roundToBf16 : Math.fround;
   let worst: string | undefined;
   let worstRatio = 0;
   for (let i = 0; i < got.length; i++) {
-    if (Object.is(got[i], round(want[i]))) continue;
+    if (Object.is(got[i], Math.fround(want[i]))) continue;
     const allowed =
       tolerance === 'rounded' ? 0 : factor * (tolerance.absolute + tolerance.relative * Math.abs(want[i]));
     const error = Math.abs(got[i] - want[i]);

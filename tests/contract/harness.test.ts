@@ -99,7 +99,6 @@ describe('comparing values', () => {
     const want = Float64Array.of(0.1);
     expect(disagreement(Float32Array.of(0.1), want, 'rounded')).toBeUndefined();
     expect(disagreement(Float32Array.of(0.1 + 2 ** -26), want, 'rounded')).toMatch(/allowed 0/);
-    expect(disagreement(Float32Array.of(0.10009765625), want, 'rounded', 1, 'bf16')).toBeUndefined();
   });
 
   it('tells zeros by their sign and NaN from numbers where bits count', () => {

@@ -33,8 +33,8 @@ export interface OpCases<K extends OpName> {
   readonly tolerance: (operands: Operands<K>, output: string, scalars: Scalars<K>) => Tolerance;
   /** Why the tolerance is what it is. */
   readonly because: string;
-  /** The bits must be the same on every instruction set, too. */
-  readonly sameBitsOnEveryTier?: boolean;
+  /** Why bits may differ between instruction sets; where left out they must not. */
+  readonly bitsDependOnTier?: string;
   /** Inputs that follow from other inputs, for example what the forward pass would have left. */
   readonly prepare?: (operands: Operands<K>, scalars: Scalars<K>, label: string) => Promise<Partial<Operands<K>>>;
 }

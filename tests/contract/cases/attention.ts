@@ -31,6 +31,7 @@ const situations: readonly Situation[] = [
   { queries: 66, keys: 129, width: 8, heads: 2 },
   { queries: 10, keys: 70, width: 16, causal: false },
   { queries: 80, keys: 30, width: 10, causal: false },
+  { queries: 300, width: 64, heads: 3 },
   { queries: 40, width: 16, heads: 2, sharpness: 30 },
 ];
 
@@ -115,7 +116,7 @@ function roundings(operands: { query: Operand; key: Operand }, { batch, heads, k
 export const attentionCases: OpCases<'attention'> = {
   cases: situations.map(forward),
   tolerance: (operands, _, shape) => ({
-    absolute: 2 * roundings(operands, shape) * epsilon32,
+    absolute: roundings(operands, shape) * 0.5 * epsilon32,
     relative: 4 * epsilon32,
   }),
   because: 'outputs are averages of values of about 1; √d roundings in a score, √T in a sum over keys',
@@ -126,7 +127,7 @@ export const attentionBackwardCases: OpCases<'attentionBackward'> = {
   tolerance: (operands, _, shape) => {
     // dOut·value sums d products of about 1.
     const size = Math.sqrt(operands.query.shape[1] / shape.heads);
-    return { absolute: 2 * size * roundings(operands, shape) * epsilon32, relative: 8 * epsilon32 };
+    return { absolute: size * 0.5 * roundings(operands, shape) * epsilon32, relative: 8 * epsilon32 };
   },
   because: 'score gradients are about √d, the size of do·v; roundings as in the forward pass',
   prepare: forwardResults,

@@ -51,7 +51,6 @@ export const copyCases: OpCases<'copy'> = {
   ],
   tolerance: () => 'rounded',
   because: 'one rounding, to nearest with ties to even, and none between equal types',
-  sameBitsOnEveryTier: true,
 };
 
 export const addCases: OpCases<'add'> = {
@@ -65,7 +64,6 @@ export const addCases: OpCases<'add'> = {
   ),
   tolerance: () => 'rounded',
   because: 'one rounding',
-  sameBitsOnEveryTier: true,
 };
 
 export const scaleCases: OpCases<'scale'> = {
@@ -78,7 +76,6 @@ export const scaleCases: OpCases<'scale'> = {
   ),
   tolerance: () => 'rounded',
   because: 'one rounding; the factors are exact in f32',
-  sameBitsOnEveryTier: true,
 };
 
 /** Gates far out on both sides, where e^−g overflows or vanishes. */

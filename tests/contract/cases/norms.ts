@@ -10,6 +10,7 @@ const sizes: readonly (readonly [number, number])[] = [
   [65, 48],
   [150, 31],
   [3, 1376],
+  [700, 64],
 ];
 
 function rmsNorm(

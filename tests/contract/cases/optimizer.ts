@@ -89,9 +89,9 @@ export const squaredNormCases: OpCases<'squaredNorm'> = {
       x.shape.reduce((a, b) => a * b, 1),
       16_384,
     );
-    return { absolute: 0, relative: (4 + Math.sqrt(inBlock)) * epsilon32 };
+    return { absolute: 0, relative: (2 + Math.sqrt(inBlock) / 8) * epsilon32 };
   },
-  because: 'no cancellation; at most √n roundings within a block of 16384 and few between blocks',
+  because: 'no cancellation; roundings of 16 lanes within a block of 16384, and few between blocks',
 };
 
 export const clipFactorCases: OpCases<'clipFactor'> = {

@@ -23,7 +23,7 @@ export const randomCases: OpCases<'random'> = {
     ),
   ),
   tolerance: (_, __, { family, deviation }) =>
-    family === 'rademacher' ? 'rounded' : { absolute: 2e-6 * deviation, relative: 8 * epsilon32 },
+    family === 'rademacher' ? 'rounded' : { absolute: 5e-7 * deviation, relative: 8 * epsilon32 },
   because: 'signs are exact; logarithm and cosine differ between libraries in the last bits',
 };
 
@@ -53,7 +53,7 @@ export const orthonormalizeCases: OpCases<'orthonormalize'> = {
     },
   ],
   tolerance: ({ x }, _, { factor }) => ({
-    absolute: 4 * factor * Math.sqrt(x.shape[0]) * epsilon32,
+    absolute: 0.5 * factor * Math.sqrt(x.shape[0]) * epsilon32,
     relative: 4 * epsilon32,
   }),
   because: 'inner products of n terms, √n roundings, times a condition number of some units',

@@ -1,0 +1,89 @@
+import { scheduleNames } from '../optim/schedule.js';
+import { defaulted, type OptionValues, optional, required, toggle } from './option-table.js';
+import * as parse from './value-parsers.js';
+
+/** Options of every command. */
+export const globalOptions = {
+  json: toggle('print one JSON document on standard output and nothing else there'),
+  quiet: toggle('no progress'),
+  threads: optional('<n>', 'threads (default: all cores)', parse.positiveInteger),
+  engine: defaulted('<name>', 'native or reference', parse.choice(['native', 'reference'] as const), 'native' as const),
+  seed: defaulted('<n>', 'seed of everything random', parse.nonNegativeInteger, 0),
+  config: optional('<file>', 'read options from a JSON or YAML file; flags win', parse.text),
+  debug: toggle('print the stack of an error'),
+};
+
+export type GlobalValues = OptionValues<typeof globalOptions>;
+
+export const modelOptions = {
+  model: required('<name>', 'a preset (llama-9m … llama-7b), a config.json, or a directory', parse.text),
+  vocabSize: optional('<n>', "vocabulary size instead of the preset's", parse.positiveInteger),
+};
+
+export const methodOptions = {
+  method: optional('<names>', 'methods, comma-separated; compact plan --compare lists them (default: lean)', parse.list),
+  plan: optional('<file>', 'a plan document instead of --method', parse.text),
+  rank: optional('<r>', 'rank of the sketches: a whole number, or a ratio of the input width: 0.25, 1/4, n/4', parse.rank),
+  updateGap: optional('<steps>', 'steps between new projections, or never (default: 50)', parse.updateGap),
+  scale: optional('<a>', 'alpha, factor on the updates of sketched layers (default: 0.25)', parse.positive),
+  outputScale: optional('<f>', "factor on o_proj's update, relative to --scale", parse.positive),
+  projection: optional(
+    '<family>',
+    'gaussian, rademacher or orthonormal',
+    parse.choice(['gaussian', 'rademacher', 'orthonormal'] as const),
+  ),
+  sketchWhen: optional('<when>', 'form sketches in forward or backward', parse.choice(['forward', 'backward'] as const)),
+  saveMode: optional(
+    '<mode>',
+    'eager, fused-norm, elementwise, no-gate-up, no-qkv, no-x5 or block',
+    parse.choice(['eager', 'fused-norm', 'elementwise', 'no-gate-up', 'no-qkv', 'no-x5', 'block'] as const),
+  ),
+  checkpointEvery: optional('<k>', 'keep the input of every k-th block only', parse.positiveInteger),
+  lossChunk: optional('<rows>', 'rows of logits that exist at a time', parse.positiveInteger),
+};
+
+export const shapeOptions = {
+  batch: defaulted('<n>', 'sequences per micro-batch', parse.positiveInteger, 8),
+  accumulate: defaulted('<n>', 'micro-batches per optimizer step', parse.positiveInteger, 1),
+  seq: optional('<n>', "tokens per sequence (default: 256, or the model's limit)", parse.positiveInteger),
+  dtype: defaulted('<type>', 'f32', parse.choice(['f32', 'bf16'] as const), 'f32' as const),
+  memory: optional('<size>', 'refuse a plan that needs more, for example 2GiB', parse.size),
+};
+
+export const dataOptions = {
+  data: required('<paths>', 'text or token files, directories, globs; comma-separated', parse.list),
+  tokenizer: optional('<spec>', 'byte, char, a directory, tokenizer.json or tokenizer.model', parse.text),
+};
+
+export const trainingOptions = {
+  ...dataOptions,
+  val: optional('<paths>', 'held-out data', parse.list),
+  valFraction: optional('<f>', 'hold out the last fraction of the data', parse.fraction),
+  maxEvalWindows: optional('<n>', 'evaluate at most so many windows', parse.positiveInteger),
+  order: defaulted(
+    '<order>',
+    'shuffled or sequential',
+    parse.choice(['shuffled', 'sequential'] as const),
+    'shuffled' as const,
+  ),
+  steps: defaulted('<n>', 'optimizer steps', parse.positiveInteger, 100),
+  lr: optional(
+    '<rate>',
+    'peak learning rate (default: 1e-3; with sketches 1e-3 / scale, since their updates are multiplied by scale)',
+    parse.positive,
+  ),
+  schedule: defaulted('<name>', scheduleNames.join(', '), parse.choice(scheduleNames), 'cosine' as const),
+  warmup: optional('<n>', 'steps of linear warm-up (default: a tenth of the steps)', parse.nonNegativeInteger),
+  minLrRatio: defaulted('<f>', "the last step's learning rate as a fraction of the peak", parse.ratio, 0.1),
+  betas: defaulted('<b1,b2>', "Adam's betas", parse.betas, [0.9, 0.999] as const),
+  eps: defaulted('<e>', "Adam's epsilon", parse.positive, 1e-8),
+  epsForm: defaulted(
+    '<form>',
+    'standard, or uncorrected as in the released code of CompAct and GaLore',
+    parse.choice(['standard', 'uncorrected'] as const),
+    'standard' as const,
+  ),
+  weightDecay: defaulted('<f>', 'decoupled weight decay', parse.nonNegative, 0),
+  clip: optional('<norm>', 'clip gradients by global norm', parse.positive),
+  evalEvery: optional('<n>', 'evaluate after every n steps (default: at the end)', parse.positiveInteger),
+};

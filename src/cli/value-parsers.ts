@@ -1,0 +1,93 @@
+import { InputError } from '../engine/errors.js';
+
+/** Turns an option's text (or a config file's value) into what the command needs; throws InputError otherwise. */
+export type Parser<T> = (text: string, option: string) => T;
+
+function refuse(option: string, expected: string, text: string): never {
+  throw new InputError(`${option}: expected ${expected}, found "${text}"`);
+}
+
+/** Any text that is not empty. */
+export const text: Parser<string> = (value, option) => (value === '' ? refuse(option, 'a value', value) : value);
+
+/** Any text, the empty one too. */
+export const anyText: Parser<string> = (value) => value;
+
+/** A number within bounds. */
+export function number(expected: string, accepts: (value: number) => boolean): Parser<number> {
+  return (value, option) => {
+    const parsed = value.trim() === '' ? Number.NaN : Number(value);
+    return Number.isFinite(parsed) && accepts(parsed) ? parsed : refuse(option, expected, value);
+  };
+}
+
+export const positiveInteger = number('a whole number of at least 1', (x) => Number.isSafeInteger(x) && x >= 1);
+export const nonNegativeInteger = number('a whole number of at least 0', (x) => Number.isSafeInteger(x) && x >= 0);
+export const positive = number('a number above 0', (x) => x > 0);
+export const nonNegative = number('a number of at least 0', (x) => x >= 0);
+export const fraction = number('a number between 0 and 1', (x) => x > 0 && x < 1);
+export const probability = number('a number above 0 and up to 1', (x) => x > 0 && x <= 1);
+export const ratio = number('a number from 0 to 1', (x) => x >= 0 && x <= 1);
+
+/** true or false; a flag on the command line stands for true. */
+export const flag: Parser<boolean> = (value, option) => {
+  if (value !== 'true' && value !== 'false') refuse(option, 'true or false', value);
+  return value === 'true';
+};
+
+/** One of a fixed set of words. */
+export function choice<T extends string>(words: readonly T[]): Parser<T> {
+  return (value, option) => words.find((word) => word === value) ?? refuse(option, `one of ${words.join(', ')}`, value);
+}
+
+/** Comma-separated words. */
+export const list: Parser<readonly string[]> = (value, option) => {
+  const items = value.split(',').map((item) => item.trim());
+  return items.some((item) => item === '') ? refuse(option, 'a comma-separated list', value) : items;
+};
+
+/** Two numbers in [0, 1), for Adam. */
+export const betas: Parser<readonly [number, number]> = (value, option) => {
+  const [beta1, beta2, ...rest] = value.split(',').map(Number);
+  const valid = (beta: number | undefined): beta is number => beta !== undefined && beta >= 0 && beta < 1;
+  if (rest.length > 0 || !valid(beta1) || !valid(beta2)) refuse(option, 'two numbers in [0, 1), like 0.9,0.999', value);
+  return [beta1, beta2];
+};
+
+const units: { readonly [unit: string]: number } = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+};
+
+/** Bytes: `512MiB`, `2GiB`, `1.5GB`, or a plain number. */
+export const size: Parser<number> = (value, option) => {
+  const [, amount, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*$/.exec(value) ?? [];
+  const factor = unit === undefined ? undefined : units[unit.toLowerCase()];
+  const bytes = Math.floor(Number(amount) * (factor ?? Number.NaN));
+  return bytes > 0 ? bytes : refuse(option, 'a size like 512MiB, 2GiB or 1.5GB', value);
+};
+
+/**
+ * A rank: a whole number is the rank itself; a number with a point (`0.25`) or a fraction (`1/4`, `n/4`) is a ratio of each
+ * layer's input width.
+ */
+export const rank: Parser<{ ratio: number } | { absolute: number }> = (value, option) => {
+  const expected = 'a whole number (the rank), or a ratio like 0.25, 1/4 or n/4';
+  const [, numerator, denominator] = /^(n|\d+)\/(\d+)$/.exec(value) ?? [];
+  const parsed = denominator ? (numerator === 'n' ? 1 : Number(numerator)) / Number(denominator) : Number(value);
+  if (!(parsed > 0) || !Number.isFinite(parsed)) refuse(option, expected, value);
+  if (denominator || value.includes('.')) return parsed <= 1 ? { ratio: parsed } : refuse(option, expected, value);
+  return Number.isSafeInteger(parsed) ? { absolute: parsed } : refuse(option, expected, value);
+};
+
+/** Steps between resamplings, or `never` (null). */
+export const updateGap: Parser<number | null> = (value, option) =>
+  value === 'never' ? null : positiveInteger(value, option);

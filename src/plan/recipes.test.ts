@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest';
+import { InputError } from '../engine/index.js';
+import { parsePlan } from './memory-plan.js';
+import { lastMatch } from './pattern.js';
+import { makePlan, methods, parseMethods, type RecipeOptions } from './recipes.js';
+import { saveModes } from './save-modes.js';
+
+const plan = (names: string, options: Partial<RecipeOptions> = {}) =>
+  makePlan(names.split(','), { layers: 4, ...options });
+
+function formOf(names: string, slot: string, options: Partial<RecipeOptions> = {}) {
+  return lastMatch(plan(names, options).slots, slot)?.form;
+}
+
+function refusal(names: string, options: Partial<RecipeOptions> = {}): InputError {
+  try {
+    plan(names, options);
+  } catch (error) {
+    if (error instanceof InputError) return error;
+    throw error;
+  }
+  throw new Error(`"${names}" was not refused`);
+}
+
+describe('recipes', () => {
+  it('exist for every method, each with a sentence, and make a plan that reads as a document', () => {
+    for (const [name, sentence] of Object.entries(methods)) {
+      expect(sentence.length).toBeGreaterThan(20);
+      const made = plan(name);
+      expect(parsePlan(JSON.parse(JSON.stringify(made)), 'plan.json')).toEqual(made);
+    }
+  });
+
+  it.each([
+    ['full,compact', 'compact,full'],
+    ['checkpoint,compact-shared', 'compact-shared,checkpoint'],
+    ['lean,compact,fused-update', 'fused-update,lean,compact'],
+    ['lean,checkpoint', 'checkpoint,lean'],
+  ])('do not depend on the order of the names: %s = %s', (a, b) => {
+    const { methods: namesA, ...restA } = plan(a);
+    const { methods: namesB, ...restB } = plan(b);
+    expect(restA).toEqual(restB);
+    expect([...namesA].sort()).toEqual([...namesB].sort());
+  });
+
+  it('say what full keeps and lean recomputes', () => {
+    expect(formOf('full', 'layers.0.mlp.down_proj.input')).toBe('exact');
+    expect(formOf('lean', 'layers.0.mlp.down_proj.input')).toBe('replay');
+    expect(formOf('lean', 'layers.0.mlp.gate')).toBe('exact');
+    expect(plan('full').loss).toEqual({ form: 'full' });
+    expect(plan('lean').loss).toEqual({ form: 'fused', chunk: 256 });
+    expect(plan('full', { lossForm: 'fused', lossChunk: 9 }).loss).toEqual({ form: 'fused', chunk: 9 });
+    expect(plan('lean', { lossForm: 'full' }).loss).toEqual({ form: 'full' });
+  });
+
+  it('keep block inputs only under checkpoint, or every k-th of them', () => {
+    expect(formOf('checkpoint', 'layers.0.mlp.gate')).toBe('replay-gemm');
+    expect(formOf('checkpoint', 'layers.1.input_layernorm.input')).toBe('exact');
+    const rules = plan('checkpoint', { checkpointEvery: 2 }).slots.filter(({ match }) => /^layers\./.test(match));
+    expect(rules.map(({ match }) => match)).toEqual(['layers.1.input_layernorm.*', 'layers.3.input_layernorm.*']);
+  });
+
+  it('give CompAct its published settings', () => {
+    expect(plan('compact').sketches).toMatchObject({
+      projection: 'gaussian',
+      rank: { ratio: 0.25 },
+      share: false,
+      updateGap: 50,
+      scale: 0.25,
+    });
+    expect(plan('compact').updateScales).toEqual([{ match: '*.o_proj.weight', scale: 0.125 }]);
+    expect(plan('compact', { scale: 2, outputScale: 1 }).updateScales).toEqual([
+      { match: '*.o_proj.weight', scale: 2 },
+    ]);
+    expect(plan('compact-shared').sketches?.share).toBe(true);
+    expect(plan('compact-down').sketches?.weights).toEqual(['*.down_proj.weight']);
+    expect(plan('compact', { updateGap: null }).sketches?.updateGap).toBeNull();
+    expect(plan('lean').sketches).toBeNull();
+  });
+
+  it('sketch in forward as in the paper together with full, else in backward', () => {
+    expect(formOf('full,compact', 'layers.0.mlp.down_proj.input')).toBe('sketch');
+    expect(formOf('compact', 'layers.0.mlp.down_proj.input')).toBe('late-sketch');
+    expect(formOf('compact', 'layers.0.mlp.down_proj.input', { sketchWhen: 'forward' })).toBe('sketch');
+    expect(formOf('full,compact', 'layers.0.mlp.down_proj.input', { sketchWhen: 'backward' })).toBe('late-sketch');
+  });
+
+  it('update as gradients appear only where asked to', () => {
+    expect(plan('lean').update).toBe('after');
+    expect(plan('lean,fused-update').update).toBe('fused');
+  });
+
+  it('take every save mode', () => {
+    for (const saveMode of saveModes) expect(plan('lean', { saveMode }).slots.length).toBeGreaterThan(0);
+  });
+});
+
+describe('what cannot be combined is refused with a sentence', () => {
+  it.each<[string, Partial<RecipeOptions>, RegExp]>([
+    ['full,lean', {}, /full and lean exclude each other/],
+    ['checkpoint,full', {}, /full and checkpoint exclude each other/],
+    ['compact,compact-shared', {}, /compact and compact-shared exclude each other: choose one/],
+    ['compact-down,compact', {}, /compact and compact-down exclude each other/],
+    ['checkpoint,compact', { sketchWhen: 'forward' }, /formed in forward cannot be combined with checkpoint/],
+    ['lean', { checkpointEvery: 2 }, /--checkpoint-every needs the method checkpoint/],
+    ['lean', { rank: { ratio: 0.5 } }, /--rank has no meaning without a compact method/],
+    ['lean', { updateGap: 3 }, /--update-gap has no meaning/],
+    ['lean', { updateGap: null }, /--update-gap has no meaning/],
+    ['full', { scale: 1 }, /--scale has no meaning/],
+    ['full', { outputScale: 1 }, /--output-scale has no meaning/],
+    ['checkpoint', { projection: 'gaussian' }, /--projection has no meaning/],
+    ['lean', { sketchWhen: 'backward' }, /--sketch-when has no meaning/],
+  ])('%s with %o', (names, options, sentence) => {
+    const { message, exitCode } = refusal(names, options);
+    expect(message).toMatch(sentence);
+    expect(message).not.toContain('\n');
+    expect(exitCode).toBe(2);
+  });
+
+  it('unknown names are told apart from those to come', () => {
+    expect(refusal('leen').message).toBe('unknown method "leen"');
+    expect(refusal('galore').message).toBe('method "galore" is not implemented yet');
+    expect(refusal('lean,').message).toBe('unknown method ""');
+    expect(refusal('toString').message).toBe('unknown method "toString"');
+    expect(refusal('leen').hint).toContain('available: full, lean');
+    expect(parseMethods(['lean', 'compact'])).toEqual(['lean', 'compact']);
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import type { ComputingEngine } from '../src/engine/index.js';
+import type { LlamaConfig } from '../src/models/index.js';
+import { Trainer } from '../src/train/index.js';
+import { oddConfig, tinyBatch, tinyConfig } from './support/tiny.js';
+import {
+  nativeMissing,
+  nativeTitle,
+  runAll,
+  shaped,
+  type TinySettings,
+  tinyData,
+  tinySettings,
+} from './support/training.js';
+
+const runs: [string, TinySettings][] = [
+  ['full', { methods: 'full' }],
+  ['lean', { methods: 'lean' }],
+  ['checkpoint', { methods: 'checkpoint' }],
+  ['checkpoint, every second block', { methods: 'checkpoint', options: { checkpointEvery: 2 } }],
+  ['compact', { methods: 'compact' }],
+  ['compact, sketched in forward', { methods: 'compact', options: { sketchWhen: 'forward' } }],
+  ['compact-shared', { methods: 'compact-shared' }],
+  ['compact-down', { methods: 'compact-down' }],
+  ['full and compact', { methods: 'full,compact' }],
+  ['checkpoint and compact', { methods: 'checkpoint,compact' }],
+  ['lean and fused-update', { methods: 'lean,fused-update' }],
+  ['compact and fused-update', { methods: 'compact,fused-update' }],
+  ['orthonormal projections', { methods: 'compact', options: { projection: 'orthonormal' } }],
+  ['orthonormal projections, made anew each step', orthonormalEachStep('compact')],
+  ['the same with fused-update', orthonormalEachStep('compact,fused-update')],
+  ['rademacher projections', { methods: 'compact', options: { projection: 'rademacher' } }],
+  ['two micro-batches', { methods: 'lean', accumulate: 2 }],
+  ['two micro-batches and compact', { methods: 'compact', accumulate: 2 }],
+  ['clipping', { methods: 'lean', clip: 1 }],
+  ['clipping and compact', { methods: 'compact', clip: 1 }],
+  ['weight decay', { methods: 'compact', optimizer: { ...tinySettings().optimizer, weightDecay: 0.1 } }],
+];
+
+function orthonormalEachStep(methods: string): TinySettings {
+  return { methods, options: { projection: 'orthonormal', updateGap: 1, rank: { ratio: 1 } } };
+}
+
+const shapes: [string, LlamaConfig][] = [
+  ['the fixture', tinyConfig],
+  ['grouped keys', shaped({ numKeyValueHeads: 2 })],
+  ['a tied head', shaped({ tieWordEmbeddings: true })],
+  ['odd widths', oddConfig],
+  ['one block', shaped({ numHiddenLayers: 1, vocabSize: 7 })],
+  ['three blocks', shaped({ numHiddenLayers: 3, hiddenSize: 24, intermediateSize: 50, vocabSize: 301 })],
+];
+
+/** Two steps and an evaluation; every figure of the ledger against the dry run's. */
+async function expectAsPredicted(engine: ComputingEngine, given: TinySettings, threads: number) {
+  const settings = tinySettings({ ...given, steps: 2 });
+  const trainer = await Trainer.open({ settings, data: tinyData(settings), engine, threads });
+  const { ledger, arena } = trainer.engine;
+  const reservedAtStart = arena?.reserved;
+  await runAll(trainer);
+  await trainer.evaluate([tinyBatch(settings.config, settings.batch, settings.sequenceLength)]);
+  expect(ledger.read()).toEqual(trainer.prediction.memory);
+  expect(trainer.prediction.atPeak.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(ledger.read().peak);
+  if (arena) {
+    expect(arena.reserved, 'the arena never grows while training').toBe(reservedAtStart);
+    expect(arena.reserved).toBe(trainer.prediction.arenaBytes);
+  }
+  await trainer[Symbol.asyncDispose]();
+  expect(ledger.live, 'bytes left over').toBe(0);
+}
+
+describe.skipIf(nativeMissing)(nativeTitle('the native engine takes the bytes that the dry run predicts'), () => {
+  describe.each(shapes)('with %s', (_, config) => {
+    it.each(runs)('for %s', (_label, run) => expectAsPredicted('native', { ...run, config }, 2));
+  });
+
+  it.each([1, 3, 5])('with %d threads, whose scratch is counted too', async (threads) => {
+    await expectAsPredicted('native', { methods: 'lean' }, threads);
+    await expectAsPredicted('native', { methods: 'compact', sequenceLength: 160, batch: 3 }, threads);
+  });
+
+  it('even where making the projections anew takes more than a step', async () => {
+    const config = shaped({ hiddenSize: 24, intermediateSize: 500, vocabSize: 7, numHiddenLayers: 1 });
+    const run = { ...orthonormalEachStep('compact,fused-update'), config, batch: 1, sequenceLength: 1 };
+    await expectAsPredicted('native', run, 1);
+  });
+});
+
+describe('the reference engine takes the bytes that the dry run predicts', () => {
+  it.each(runs)('for %s', (_label, run) =>
+    expectAsPredicted('reference', { sequenceLength: 6, ...run, config: oddConfig }, 2),
+  );
+});

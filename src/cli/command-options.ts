@@ -46,7 +46,9 @@ export const evaluate = {
   seq: shapeOptions.seq,
   batch: shapeOptions.batch,
   maxWindows: optional('<n>', 'evaluate at most so many windows', parse.positiveInteger),
-  byDocument: toggle('each document by itself, cut to its first seq + 1 tokens (default of seq here: the whole context)'),
+  byDocument: toggle(
+    'each document by itself, cut to its first seq + 1 tokens (default of seq here: the whole context)',
+  ),
   maxDocuments: optional('<n>', 'evaluate at most so many documents', parse.positiveInteger),
 };
 export type EvaluateValues = CommandValues<typeof evaluate>;

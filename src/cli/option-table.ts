@@ -29,7 +29,13 @@ export function optional<T>(placeholder: string, description: string, parse: Par
 
 /** An option with a default. */
 export function defaulted<T>(placeholder: string, description: string, parse: Parser<T>, fallback: T): OptionSpec<T> {
-  return { placeholder, description: `${description} (default: ${String(fallback)})`, parse, fallback, required: false };
+  return {
+    placeholder,
+    description: `${description} (default: ${String(fallback)})`,
+    parse,
+    fallback,
+    required: false,
+  };
 }
 
 /** An option that must be given. */

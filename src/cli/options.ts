@@ -21,9 +21,17 @@ export const modelOptions = {
 };
 
 export const methodOptions = {
-  method: optional('<names>', 'methods, comma-separated; compact plan --compare lists them (default: lean)', parse.list),
+  method: optional(
+    '<names>',
+    'methods, comma-separated; compact plan --compare lists them (default: lean)',
+    parse.list,
+  ),
   plan: optional('<file>', 'a plan document instead of --method', parse.text),
-  rank: optional('<r>', 'rank of the sketches: a whole number, or a ratio of the input width: 0.25, 1/4, n/4', parse.rank),
+  rank: optional(
+    '<r>',
+    'rank of the sketches: a whole number, or a ratio of the input width: 0.25, 1/4, n/4',
+    parse.rank,
+  ),
   updateGap: optional('<steps>', 'steps between new projections, or never (default: 50)', parse.updateGap),
   scale: optional('<a>', 'alpha, factor on the updates of sketched layers (default: 0.25)', parse.positive),
   outputScale: optional('<f>', "factor on o_proj's update, relative to --scale", parse.positive),
@@ -32,7 +40,11 @@ export const methodOptions = {
     'gaussian, rademacher or orthonormal',
     parse.choice(['gaussian', 'rademacher', 'orthonormal'] as const),
   ),
-  sketchWhen: optional('<when>', 'form sketches in forward or backward', parse.choice(['forward', 'backward'] as const)),
+  sketchWhen: optional(
+    '<when>',
+    'form sketches in forward or backward',
+    parse.choice(['forward', 'backward'] as const),
+  ),
   saveMode: optional(
     '<mode>',
     'eager, fused-norm, elementwise, no-gate-up, no-qkv, no-x5 or block',

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 /** Directory of this package: the nearest one above that has a package.json, for `src/` and `dist/` alike. */
 export function packageRoot(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, 'package.json')) && dirname(directory) !== directory) directory = dirname(directory);
+  while (!existsSync(join(directory, 'package.json')) && dirname(directory) !== directory)
+    directory = dirname(directory);
   return directory;
 }
 

@@ -18,7 +18,7 @@ export interface GenerationOptions {
  * Continues a sequence of token ids, yielding each new id as it is drawn.
  *
  * @param prompt at least one id
- * @throws InputError if the prompt is empty or longer than the context
+ * @throws InputError if the prompt is empty, longer than the context, or holds an id beyond the vocabulary
  */
 export async function* generate(
   engine: Engine,
@@ -26,11 +26,19 @@ export async function* generate(
   prompt: readonly number[],
   options: GenerationOptions,
 ): AsyncGenerator<number, void, void> {
-  const context = model.config.maxPositionEmbeddings;
+  const { vocabSize, maxPositionEmbeddings } = model.config;
+  const context = Math.min(maxPositionEmbeddings, model.positions);
   if (prompt.length === 0)
     throw new InputError('the prompt is empty', 'give at least one token, for example --prompt "Once"');
   if (prompt.length > context) {
     throw new InputError(`the prompt has ${prompt.length} tokens, the model's context ${context}`);
+  }
+  const beyond = prompt.find((id) => !(id >= 0 && id < vocabSize));
+  if (beyond !== undefined) {
+    throw new InputError(
+      `the prompt has token id ${beyond}, the model's vocabulary ends at ${vocabSize - 1}`,
+      'use the tokenizer that the model was trained with',
+    );
   }
   const tape = new Tape(engine);
   const key = deriveKey(options.seed, 'sampling', 0, 0);

@@ -61,6 +61,8 @@ export function llamaShapes(config: LlamaConfig): ReadonlyMap<string, readonly n
  */
 export class Llama implements LanguageModel, Disposable {
   readonly config: LlamaConfig;
+  /** Longest sequence that can be run. */
+  readonly positions: number;
   readonly parameters: readonly Parameter[];
   readonly #engine: Engine;
   readonly #blocks: readonly Block[];
@@ -77,6 +79,7 @@ export class Llama implements LanguageModel, Disposable {
   constructor(engine: Engine, config: LlamaConfig, positions: number) {
     this.#engine = engine;
     this.config = config;
+    this.positions = positions;
     const byName = new Map<string, Parameter>();
     for (const [name, shape] of llamaShapes(config)) {
       byName.set(name, new Parameter(name, engine.allocate({ shape, role: 'weight', name })));

@@ -1,0 +1,52 @@
+import { predict } from '../../plan/index.js';
+import { runHeadline, writeRunReport, writeRunSummary } from '../../report/index.js';
+import type { PretrainValues } from '../command-options.js';
+import { interrupted, withInterrupt } from '../interrupt.js';
+import { chooseModel, type ModelChoice } from '../model-choice.js';
+import type { Output } from '../output.js';
+import { choosePlan } from '../plan-choice.js';
+import { threadsOf } from '../threads.js';
+import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
+import { openRunData } from '../training/data.js';
+import { prepareRunDirectory } from '../training/run-directory.js';
+import { describeSettings, type RunSummary, runResult } from '../training/run-summary.js';
+import { chooseSettings } from '../training/settings.js';
+import { withSpecialTokens } from '../training/special-tokens.js';
+import { type RunRequest, trainRun } from '../training/train-run.js';
+
+/** `compact pretrain`. */
+export async function pretrain(values: PretrainValues, output: Output): Promise<number> {
+  const chosen = chooseModel(values);
+  const plan = await choosePlan(values, chosen.config);
+  const draft = chooseSettings(values, chosen.config, plan);
+  // What does not fit together shows before a long text is encoded.
+  await predict({ ...draft, threads: threadsOf(values), clip: draft.clip ?? undefined });
+  await prepareRunDirectory(values.out, values.resume);
+  const tokenizer = await chooseTokenizer(values.tokenizer, chosen.directory, values.data);
+  if (tokenizer) requireFittingTokenizer(tokenizer, chosen.config.vocabSize, true);
+  noteUnusedWeights(chosen, values, output);
+
+  const model = { ...chosen, config: withSpecialTokens(chosen.config, tokenizer) };
+  const settings = { ...draft, config: model.config };
+  using data = await openRunData(values, settings, tokenizer, output);
+  const name = plan.methods.join(',');
+  const request: RunRequest = { name, directory: values.out, model, settings, data, tokenizer, options: values };
+  const outcome = await withInterrupt((signal) => trainRun(request, output, signal));
+  const summary = { ...outcome.summary, settings: describeSettings(request, values, threadsOf(values)) };
+  await writeRunSummary(values.out, summary);
+  const report = await writeRunReport(values.out);
+  tell(summary, report, outcome.interrupted, output);
+  output.result({ ...runResult(summary), interrupted: outcome.interrupted });
+  return outcome.interrupted ? interrupted : 0;
+}
+
+function noteUnusedWeights({ directory, name }: ModelChoice, { init, resume }: PretrainValues, output: Output): void {
+  if (directory === undefined || init !== undefined || resume) return;
+  output.note(`${name}: its shape is used, its weights are not; add --init ${name} to start from them`);
+}
+
+function tell(summary: RunSummary, report: string, stopped: boolean, output: Output): void {
+  if (stopped) output.note(`stopped after step ${summary.steps}; go on with --resume`);
+  output.say(runHeadline(summary));
+  output.say(`report: ${report}`);
+}

@@ -1,0 +1,16 @@
+import { cpus, totalmem, type } from 'node:os';
+import type { ComputingEngine } from '../engine/index.js';
+import { nativeStatus } from '../engine/native/status.js';
+import { formatBytes } from '../report/index.js';
+
+/** Processor, cores, memory and operating system in one line. */
+export function describeMachine(): string {
+  const processors = cpus();
+  const model = processors[0]?.model.trim() || 'unknown processor';
+  return `${model}, ${processors.length} cores, ${formatBytes(totalmem())}, ${type()}, Node ${process.version}`;
+}
+
+/** Instruction set that the engine's kernels use; undefined for the reference engine. */
+export function instructionSet(engine: ComputingEngine): string | undefined {
+  return engine === 'native' ? process.env.COMPACT_ISA || nativeStatus().isa : undefined;
+}

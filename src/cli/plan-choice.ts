@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises';
+import { InputError } from '../engine/index.js';
+import type { LlamaConfig } from '../models/index.js';
+import { type MemoryPlan, makePlan, parsePlan } from '../plan/index.js';
+import { defined, flagName, type OptionValues } from './option-table.js';
+import type { methodOptions } from './options.js';
+
+/** The options that refine a method. */
+export type Refinements = Omit<OptionValues<typeof methodOptions>, 'method' | 'plan'>;
+
+const usualMethods = ['lean'] as const;
+
+/**
+ * The plan that `--method` with its refinements, or `--plan`, describes.
+ *
+ * @throws InputError for an unknown method, options that exclude each other, or a file that is no plan
+ */
+export async function choosePlan(values: OptionValues<typeof methodOptions>, config: LlamaConfig): Promise<MemoryPlan> {
+  const { plan: path, method, ...rest } = values;
+  if (path === undefined) return planOf(method ?? usualMethods, values, config);
+  const { rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk } = rest;
+  const others = {
+    method,
+    rank,
+    updateGap,
+    scale,
+    outputScale,
+    projection,
+    sketchWhen,
+    saveMode,
+    checkpointEvery,
+    lossChunk,
+  };
+  const [other] = Object.keys(defined(others));
+  if (other) throw new InputError(`--plan and ${flagName(other)} exclude each other`, 'the plan document says it all');
+  return readPlan(path);
+}
+
+/** The plan of a combination of methods, with the refinements that have a meaning for it. */
+export function planOf(methods: readonly string[], values: Refinements, config: LlamaConfig): MemoryPlan {
+  const { rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk } = values;
+  const refinements = {
+    rank,
+    updateGap,
+    scale,
+    outputScale,
+    projection,
+    sketchWhen,
+    saveMode,
+    checkpointEvery,
+    lossChunk,
+  };
+  return makePlan(methods, { layers: config.numHiddenLayers, ...defined(refinements) });
+}
+
+/**
+ * The plan of one of several combinations that share their options: those for sketches are for the combinations that
+ * sketch.
+ */
+export function planAmongOthers(methods: readonly string[], values: Refinements, config: LlamaConfig): MemoryPlan {
+  if (methods.some((name) => name.startsWith('compact'))) return planOf(methods, values, config);
+  const { saveMode, checkpointEvery, lossChunk } = values;
+  const none = { rank: undefined, updateGap: undefined, scale: undefined, outputScale: undefined };
+  const forThis = methods.includes('checkpoint') ? checkpointEvery : undefined;
+  return planOf(
+    methods,
+    { ...none, projection: undefined, sketchWhen: undefined, saveMode, checkpointEvery: forThis, lossChunk },
+    config,
+  );
+}
+
+/** `lean+compact` → both names. */
+export function splitCombination(combination: string): readonly string[] {
+  const names = combination.split('+');
+  if (names.some((name) => name === '')) {
+    throw new InputError(
+      `--methods: "${combination}" is no combination of methods`,
+      'like full,lean,fused-update+compact',
+    );
+  }
+  return names;
+}
+
+async function readPlan(path: string): Promise<MemoryPlan> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new InputError(`${path}: not a readable plan: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return parsePlan(json, path);
+}

@@ -1,0 +1,52 @@
+import { InputError } from '../../engine/index.js';
+import type { LlamaConfig } from '../../models/index.js';
+import type { MemoryPlan } from '../../plan/index.js';
+import type { TrainingSettings } from '../../train/index.js';
+import { chooseSequenceLength } from '../model-choice.js';
+import type { OptionValues } from '../option-table.js';
+import type { GlobalValues, shapeOptions, trainingOptions } from '../options.js';
+
+type TrainingValues = OptionValues<typeof trainingOptions> & OptionValues<typeof shapeOptions> & GlobalValues;
+
+/** Peak learning rate for exact gradients. */
+const usualLearningRate = 1e-3;
+
+/** Settings of a run from the options, with the defaults that depend on other options. */
+export function chooseSettings(values: TrainingValues, config: LlamaConfig, plan: MemoryPlan): TrainingSettings {
+  refuseUnfinished(values);
+  const { steps, warmup = Math.round(steps / 10) } = values;
+  const [beta1, beta2] = values.betas;
+  return {
+    config,
+    plan,
+    batch: values.batch,
+    accumulate: values.accumulate,
+    sequenceLength: chooseSequenceLength(values.seq, config),
+    schedule: {
+      name: values.schedule,
+      learningRate: values.lr ?? defaultLearningRate(plan),
+      steps,
+      warmup,
+      minRatio: values.minLrRatio,
+    },
+    optimizer: {
+      beta1,
+      beta2,
+      epsilon: values.eps,
+      epsilonForm: values.epsForm,
+      weightDecay: values.weightDecay,
+    },
+    clip: values.clip ?? null,
+    seed: values.seed,
+  };
+}
+
+/** Updates of sketched layers are multiplied by the sketch's scale, which the learning rate makes up for. */
+export function defaultLearningRate({ sketches }: MemoryPlan): number {
+  return usualLearningRate / (sketches?.scale ?? 1);
+}
+
+/** @throws InputError for what the command line knows and the engines do not, yet */
+export function refuseUnfinished({ dtype }: { readonly dtype: 'f32' | 'bf16' }): void {
+  if (dtype === 'bf16') throw new InputError('--dtype bf16 is not implemented yet', 'use --dtype f32');
+}

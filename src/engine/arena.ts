@@ -161,7 +161,12 @@ export class Arena {
     }
     const needed = this.#blocks.highWater;
     if (needed > this.#reserved) {
-      this.#grow(needed);
+      try {
+        this.#grow(needed);
+      } catch (error) {
+        this.#blocks.free(address, bytes);
+        throw error;
+      }
       this.#reserved = needed;
     }
     return address;

@@ -65,8 +65,8 @@ export class Engine implements Disposable {
   allocate(spec: TensorSpec): Tensor {
     const dtype = spec.dtype ?? 'f32';
     const bytes = byteLength(spec.shape, dtype);
-    if (!Number.isSafeInteger(bytes) || bytes <= 0)
-      throw new ShapeError(`${spec.name}: cannot allocate [${spec.shape}]`);
+    const whole = spec.shape.every((extent) => Number.isSafeInteger(extent) && extent > 0);
+    if (!whole || !Number.isSafeInteger(bytes)) throw new ShapeError(`${spec.name}: cannot allocate [${spec.shape}]`);
     const storage: Storage = {
       id: this.#nextId++,
       bytes,

@@ -1,25 +1,23 @@
-// Builds the package: TypeScript into dist/, the C++ engine into build/. Run by npm in a clone (`prepare`).
+// Compiles src/ to dist/ and native/ to the addon; npm runs it as `prepare`. Quick when nothing changed.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+const bin = join(root, 'dist', 'cli', 'main.js');
 
 function run(...args) {
-  return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status ?? 1;
+  return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
 }
 
-const status = run(compiler, '-p', 'tsconfig.build.json');
-if (status !== 0) process.exit(status);
-const bin = join(root, 'dist', 'cli', 'main.js');
-if (existsSync(bin)) {
-  chmodSync(bin, 0o755);
-  // npm links the commands of dependencies, not the package's own: this lets `npx compact` work in a clone.
-  const link = join(root, 'node_modules', '.bin', 'compact');
-  rmSync(link, { force: true });
-  if (process.platform !== 'win32') symlinkSync(join('..', '..', 'dist', 'cli', 'main.js'), link);
+const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+if (!existsSync(compiler)) {
+  console.error('compact-llm: typescript is not installed; run npm ci first');
+  process.exit(1);
 }
-// Without a compiler the slow reference engine still works, so a failure here is a message, not an error.
-run(join(root, 'scripts', 'build-native.mjs'));
+if (!run(compiler, '-p', 'tsconfig.build.json')) process.exit(1);
+chmodSync(bin, 0o755);
+// Without a compiler the reference engine is still there, so this must not stop an installation.
+const native = join(root, 'scripts', 'build-native.mjs');
+if (existsSync(native)) run(native);

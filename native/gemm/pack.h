@@ -20,11 +20,15 @@ struct Operand {
 /** Floats that a pack may write beyond its panel: the last column of a transposed block is stored with all lanes. */
 constexpr int64_t packSlack = lanes;
 
-/** to[k·stride + i] = x(i, k) for i < rows <= 16, k < depth, rows running along memory in `to`; x row-major. */
+/**
+ * to[k·stride + i] = x(i, k) for i < rows <= 16, k < depth, rows running along memory in `to`; x row-major. Always inlined:
+ * with a constant number of rows the blocks lose all their tests.
+ */
 INLINE void packTransposing(Operand x, int rows, int64_t depth, float* to, int64_t stride) {
-  for (int64_t k = 0; k < depth; k += 16) {
-    const int columns = static_cast<int>(smaller(16, depth - k));
-    transposeBlock(x.start + k, x.step, rows, columns, to + k * stride, stride);
+  int64_t k = 0;
+  for (; k + 16 <= depth; k += 16) transposeBlock(x.start + k, x.step, rows, 16, to + k * stride, stride);
+  if (k < depth) {
+    transposeBlock(x.start + k, x.step, rows, static_cast<int>(depth - k), to + k * stride, stride);
   }
 }
 
@@ -34,7 +38,8 @@ INLINE void packTiles(Operand a, int64_t rows, int64_t depth, float* to) {
     const int count = static_cast<int>(smaller(tileRows, rows - i));
     float* tile = to + i * depth;
     if (!a.transposed) {
-      packTransposing(a.at(i, 0), count, depth, tile, count);
+      if (count == tileRows) packTransposing(a.at(i, 0), tileRows, depth, tile, tileRows);
+      else packTransposing(a.at(i, 0), count, depth, tile, count);
     } else {
       const float* from = a.start + i;
       for (int64_t k = 0; k < depth; k++) store(tile + k * count, loadFirst(from + k * a.step, count));
@@ -50,7 +55,9 @@ INLINE void packPanel(Operand b, int64_t depth, int64_t columns, float* to) {
       for (int64_t k = 0; k < depth; k++) store(to + k * tileColumns + j, zero());
     } else if (b.transposed) {
       // Stored as columns x depth: its rows are our columns.
-      packTransposing({b.start + j * b.step, b.step, false}, count, depth, to + j, tileColumns);
+      const Operand rows{b.start + j * b.step, b.step, false};
+      if (count == lanes) packTransposing(rows, lanes, depth, to + j, tileColumns);
+      else packTransposing(rows, count, depth, to + j, tileColumns);
     } else if (count == lanes) {
       for (int64_t k = 0; k < depth; k++) store(to + k * tileColumns + j, load(b.start + k * b.step + j));
     } else {

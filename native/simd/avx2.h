@@ -151,7 +151,10 @@ INLINE void transposeEight(const float* from, int64_t step, int rows, int column
   __m256 r[8], t[8];
   const __m256i mask = firstLanes(columns).lo;
 #pragma GCC unroll 8
-  for (int i = 0; i < 8; i++) r[i] = i < rows ? _mm256_maskload_ps(from + i * step, mask) : _mm256_setzero_ps();
+  for (int i = 0; i < 8; i++) {
+    if (i >= rows) r[i] = _mm256_setzero_ps();
+    else r[i] = columns == 8 ? _mm256_loadu_ps(from + i * step) : _mm256_maskload_ps(from + i * step, mask);
+  }
 #pragma GCC unroll 4
   for (int i = 0; i < 4; i++) {
     t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
@@ -181,6 +184,7 @@ INLINE void transposeEight(const float* from, int64_t step, int rows, int column
  */
 INLINE void transposeBlock(const float* from, int64_t step, int rows, int columns, float* to, int64_t stride) {
   const bool wide = stride >= 16;
+#pragma GCC unroll 2
   for (int column = 0; column < columns; column += 8) {
     const int count = columns - column < 8 ? columns - column : 8;
     transposeEight(from + column, step, rows < 8 ? rows : 8, count, to + column * stride, stride);

@@ -103,12 +103,10 @@ INLINE float reduceMax(Vec x) {
 INLINE void transposeBlock(const float* from, int64_t step, int rows, int columns, float* to, int64_t stride) {
   __m512 r[16], t[16];
   const Mask mask = firstLanes(columns);
-  if (rows == 16) {
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; i++) r[i] = _mm512_maskz_loadu_ps(mask, from + i * step);
-  } else {
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++) r[i] = i < rows ? _mm512_maskz_loadu_ps(mask, from + i * step) : zero();
+  for (int i = 0; i < 16; i++) {
+    if (i >= rows) r[i] = zero();
+    else r[i] = columns == 16 ? load(from + i * step) : _mm512_maskz_loadu_ps(mask, from + i * step);
   }
 #pragma GCC unroll 8
   for (int i = 0; i < 8; i++) {
@@ -134,14 +132,9 @@ INLINE void transposeBlock(const float* from, int64_t step, int rows, int column
     t[4 + c] = _mm512_shuffle_f32x4(high01, high23, 0x88);
     t[12 + c] = _mm512_shuffle_f32x4(high01, high23, 0xdd);
   }
-  if (columns == 16) {
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; i++) _mm512_storeu_ps(to + i * stride, t[i]);
-  } else {
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++) {
-      if (i < columns) _mm512_storeu_ps(to + i * stride, t[i]);
-    }
+  for (int i = 0; i < 16; i++) {
+    if (i < columns) _mm512_storeu_ps(to + i * stride, t[i]);
   }
 }
 

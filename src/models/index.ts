@@ -8,6 +8,7 @@ export { KeyValueCache } from './key-value-cache.js';
 export type { LanguageModel, LossForm, SketchableLinear, TokenBatch } from './language-model.js';
 export { Llama, llamaShapes } from './llama.js';
 export { type LlamaConfig, parseLlamaConfig, toHuggingFaceConfig } from './llama-config.js';
+export { Llama2cCheckpoint } from './llama2c.js';
 export { type ModelSource, openModelSource } from './model-source.js';
 export { isPreset, type PresetName, presets } from './presets.js';
 export { SafetensorsFile, type TensorReader } from './safetensors.js';

@@ -1,0 +1,194 @@
+import Table from 'cli-table3';
+import { createDryEngine, deriveKey, InputError, threefry } from '../../engine/index.js';
+import { measurePeak } from '../../engine/native/peak.js';
+import { Llama } from '../../models/index.js';
+import { TrainingProgram } from '../../plan/index.js';
+import { formatBytes, formatCount, formatDuration } from '../../report/index.js';
+import { type StepReport, Trainer, type TrainingData, type TrainingSettings } from '../../train/index.js';
+import type { BenchStepValues } from '../command-options.js';
+import { medianAndSpread } from '../median.js';
+import { chooseModel, chooseSequenceLength, type ModelChoice } from '../model-choice.js';
+import type { Output } from '../output.js';
+import { choosePlan, planAmongOthers, splitCombination } from '../plan-choice.js';
+import { Progress } from '../progress.js';
+import { threadsOf } from '../threads.js';
+import { refuseUnfinished } from '../training/settings.js';
+
+/** What one method's steps took. */
+interface StepBench {
+  readonly method: string;
+  /** Median. */
+  readonly secondsPerStep: number;
+  /** Of the middle half of the steps, as a fraction of the median. */
+  readonly spread: number;
+  readonly tokensPerSecond: number;
+  readonly peak: number;
+  readonly savedPeak: number;
+  /** Of matrix products in one step. */
+  readonly flops: number;
+  readonly gflops: number;
+  /** Fraction of the measured peak of all threads; null for the reference engine. */
+  readonly ofPeak: number | null;
+  /** The same step on the engine that computes nothing: what JavaScript itself takes. */
+  readonly javascript: { readonly secondsPerStep: number; readonly share: number };
+}
+
+/** `compact bench step`. */
+export async function benchStep(values: BenchStepValues, output: Output): Promise<undefined> {
+  refuseUnfinished(values);
+  const model = chooseModel(values);
+  const candidates = await chooseCandidates(values, model);
+  using progress = new Progress(output);
+  const peak = values.engine === 'native' ? measurePeak().f32 : undefined;
+  const measured = await measure(candidates, values, progress);
+  const rows: StepBench[] = [];
+  for (const [index, { method, settings }] of candidates.entries()) {
+    const dry = await drySeconds(settings, threadsOf(values));
+    rows.push(summarize(method, settings, measured[index], { dry, peak, threads: threadsOf(values) }));
+  }
+  tell(rows, output);
+  output.result(values.methods ? { rows } : rows[0]);
+  return undefined;
+}
+
+interface Candidate {
+  readonly method: string;
+  readonly settings: TrainingSettings;
+}
+
+async function chooseCandidates(values: BenchStepValues, { config }: ModelChoice): Promise<readonly Candidate[]> {
+  const settingsOf = (plan: TrainingSettings['plan']): TrainingSettings => ({
+    config,
+    plan,
+    batch: values.batch,
+    accumulate: values.accumulate,
+    sequenceLength: chooseSequenceLength(values.seq, config),
+    // One step more to warm up.
+    schedule: { name: 'constant', learningRate: 1e-3, steps: values.steps + 1, warmup: 0, minRatio: 1 },
+    optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilonForm: 'standard', weightDecay: 0 },
+    clip: null,
+    seed: values.seed,
+  });
+  if (!values.methods) {
+    const plan = await choosePlan(values, config);
+    return [{ method: plan.methods.join(','), settings: settingsOf(plan) }];
+  }
+  if (values.method || values.plan) throw new InputError('--methods excludes --method and --plan');
+  return values.methods.map((combination) => ({
+    method: combination,
+    settings: settingsOf(planAmongOthers(splitCombination(combination), values, config)),
+  }));
+}
+
+interface Measurement {
+  readonly reports: readonly StepReport[];
+  readonly flops: number;
+}
+
+/** Steps of all candidates in turn, so that whatever else the machine does meets all of them alike. */
+async function measure(
+  candidates: readonly Candidate[],
+  values: BenchStepValues,
+  progress: Progress,
+): Promise<readonly Measurement[]> {
+  const trainers: Trainer[] = [];
+  try {
+    for (const { settings } of candidates) trainers.push(await openTrainer(settings, values));
+    const running = trainers.map((trainer) => ({ steps: trainer.run(), reports: [] as StepReport[] }));
+    for (let step = 0; step <= values.steps; step++) {
+      for (const [index, { steps, reports }] of running.entries()) {
+        progress.show(`${candidates[index].method}: step ${step} of ${values.steps}`);
+        const { value } = await steps.next();
+        if (value && step > 0) reports.push(value);
+      }
+    }
+    return running.map(({ reports }, index) => ({ reports, flops: trainers[index].prediction.flops }));
+  } finally {
+    for (const trainer of trainers) await trainer[Symbol.asyncDispose]();
+  }
+}
+
+function openTrainer(settings: TrainingSettings, { engine, threads, memory }: BenchStepValues): Promise<Trainer> {
+  return Trainer.open({
+    settings,
+    data: randomData(settings),
+    engine,
+    ...(threads !== undefined && { threads }),
+    ...(memory !== undefined && { memoryBudget: memory }),
+  });
+}
+
+/** Seconds of a step in which no engine computes. */
+async function drySeconds(settings: TrainingSettings, threads: number): Promise<number> {
+  using engine = createDryEngine({ threads });
+  using model = new Llama(engine, settings.config, settings.sequenceLength);
+  using program = new TrainingProgram(engine, model, settings.plan, { ...settings, clip: settings.clip ?? undefined });
+  const { batch, sequenceLength } = settings;
+  const microBatches = Array.from({ length: settings.accumulate }, (_, index) => ({
+    ...randomData(settings).batch(index),
+    batch,
+    sequenceLength,
+  }));
+  const readings: number[] = [];
+  for (let step = 0; step < 12; step++) {
+    const started = performance.now();
+    await program.step(microBatches, { step, learningRate: 1e-3 });
+    // The first steps are the compiler's.
+    if (step >= 5) readings.push((performance.now() - started) / 1000);
+  }
+  return medianAndSpread(readings).median;
+}
+
+function randomData({ config, batch, sequenceLength }: TrainingSettings): TrainingData {
+  const draw = (index: number, stream: number) => {
+    const key = deriveKey(index, 'dataOrder', stream, 0);
+    return Int32Array.from({ length: batch * sequenceLength }, (_, i) => threefry(key, i, 0)[0] % config.vocabSize);
+  };
+  return { fingerprint: 'random', batch: (index) => ({ inputs: draw(index, 0), targets: draw(index, 1) }) };
+}
+
+function summarize(
+  method: string,
+  { batch, accumulate, sequenceLength }: TrainingSettings,
+  { reports, flops }: Measurement,
+  { dry, peak, threads }: { readonly dry: number; readonly peak: number | undefined; readonly threads: number },
+): StepBench {
+  const { median, spread } = medianAndSpread(reports.map(({ seconds }) => seconds));
+  const { memory } = reports[reports.length - 1];
+  const gflops = flops / median / 1e9;
+  return {
+    method,
+    secondsPerStep: median,
+    spread,
+    tokensPerSecond: (batch * accumulate * sequenceLength) / median,
+    peak: memory.peak,
+    savedPeak: memory.peakByRole.saved,
+    flops,
+    gflops,
+    ofPeak: peak === undefined ? null : gflops / (peak * threads),
+    javascript: { secondsPerStep: dry, share: dry / median },
+  };
+}
+
+function tell(rows: readonly StepBench[], output: Output): void {
+  const table = new Table({
+    head: ['method', 'step', 'spread', 'tokens/s', 'GFLOP/s', 'of peak', 'memory', 'saved', 'JavaScript'],
+    colAligns: ['left', ...Array.from({ length: 8 }, () => 'right' as const)],
+    style: { head: [], border: [], compact: true },
+  });
+  const percent = (fraction: number) => `${(100 * fraction).toFixed(1)} %`;
+  for (const row of rows) {
+    table.push([
+      row.method,
+      formatDuration(row.secondsPerStep),
+      percent(row.spread),
+      formatCount(row.tokensPerSecond),
+      row.gflops.toFixed(0),
+      row.ofPeak === null ? '–' : percent(row.ofPeak),
+      formatBytes(row.peak),
+      formatBytes(row.savedPeak),
+      percent(row.javascript.share),
+    ]);
+  }
+  output.say(table.toString());
+}

@@ -1,0 +1,150 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Tokenizer } from '../../data/index.js';
+import { InputError } from '../../engine/index.js';
+import { predict } from '../../plan/index.js';
+import {
+  type CompareSummary,
+  formatComparisonTable,
+  type RunSummary,
+  writeCompareReport,
+  writeRunReport,
+  writeRunSummary,
+} from '../../report/index.js';
+import { hasCheckpoint } from '../../train/index.js';
+import type { CompareValues } from '../command-options.js';
+import { continueText, promptTokens } from '../continue-text.js';
+import { loadModel } from '../inference.js';
+import { interrupted, withInterrupt } from '../interrupt.js';
+import { chooseModel, type ModelChoice } from '../model-choice.js';
+import type { Output } from '../output.js';
+import { planAmongOthers, splitCombination } from '../plan-choice.js';
+import { threadsOf } from '../threads.js';
+import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
+import { openRunData } from '../training/data.js';
+import { prepareRunDirectory } from '../training/run-directory.js';
+import { describeSettings, runResult } from '../training/run-summary.js';
+import { chooseSettings } from '../training/settings.js';
+import { withSpecialTokens } from '../training/special-tokens.js';
+import { type RunRequest, trainRun } from '../training/train-run.js';
+
+/** `compact compare`. */
+export async function compare(values: CompareValues, output: Output): Promise<number> {
+  const chosen = chooseModel(values);
+  const tokenizer = await chooseTokenizer(values.tokenizer, chosen.directory, values.data);
+  if (tokenizer) requireFittingTokenizer(tokenizer, chosen.config.vocabSize, true);
+  else if (values.prompt !== undefined) throw new InputError('--prompt needs a tokenizer', 'add --tokenizer');
+  const model = { ...chosen, config: withSpecialTokens(chosen.config, tokenizer) };
+  const drafts = await draftRuns(values, model);
+  for (const { directory } of drafts) await clearDirectory(directory, values.overwrite);
+
+  const runs: RunSummary[] = [];
+  // All runs read the same windows in the same order: they have model, batch, length and seed in common.
+  using data = await openRunData(values, drafts[0].settings, tokenizer, output);
+  const requests = drafts.map((draft) => ({ ...draft, model, data, tokenizer, options: values, showName: true }));
+  const stopped = await withInterrupt(async (signal) => {
+    for (const request of requests) {
+      const outcome = await trainRun(request, output, signal);
+      if (outcome.interrupted) return true;
+      runs.push(await finishRun(request, outcome.summary, values));
+      if (signal.aborted) return true;
+    }
+    return false;
+  });
+  if (stopped) {
+    output.note(`stopped after ${runs.length} of ${requests.length} runs; there is no comparison`);
+    return interrupted;
+  }
+  await tellComparison(values, requests, runs, output);
+  return 0;
+}
+
+type RunDraft = Pick<RunRequest, 'name' | 'directory' | 'settings'>;
+
+/** Checks every combination before the first one is trained. */
+async function draftRuns(values: CompareValues, { config }: ModelChoice): Promise<readonly RunDraft[]> {
+  const drafts: RunDraft[] = [];
+  for (const combination of values.methods) {
+    const plan = planAmongOthers(splitCombination(combination), values, config);
+    const settings = chooseSettings(values, config, plan);
+    await predict({ ...settings, threads: threadsOf(values), clip: settings.clip ?? undefined });
+    const directory = join(values.out, combination);
+    if (drafts.some((draft) => draft.directory === directory)) {
+      throw new InputError(`--methods: "${combination}" comes twice`);
+    }
+    drafts.push({ name: combination, directory, settings });
+  }
+  return drafts;
+}
+
+async function clearDirectory(directory: string, overwrite: boolean): Promise<void> {
+  if (existsSync(directory) && (await hasCheckpoint(directory))) {
+    if (!overwrite) {
+      throw new InputError(
+        `${directory}: holds a run already`,
+        'add --overwrite, or name another directory with --out',
+      );
+    }
+    await rm(directory, { recursive: true });
+  }
+  await prepareRunDirectory(directory, false);
+}
+
+/** Lets the trained model write, and writes the run's own summary and report. */
+async function finishRun(request: RunRequest, summary: RunSummary, values: CompareValues): Promise<RunSummary> {
+  const story = await writeStory(request, values);
+  const run = { ...summary, ...(story && { story }) };
+  const settings = describeSettings(request, values, threadsOf(values));
+  await writeRunSummary(request.directory, { ...run, settings });
+  await writeRunReport(request.directory);
+  return run;
+}
+
+async function writeStory(
+  { tokenizer, directory, model, settings }: RunRequest,
+  values: CompareValues,
+): Promise<RunSummary['story']> {
+  const { prompt, maxTokens } = values;
+  if (prompt === undefined || !tokenizer) return undefined;
+  const ids = promptTokens(tokenizer, prompt);
+  const positions = Math.min(settings.sequenceLength, model.config.maxPositionEmbeddings);
+  // Beyond the trained length a young model only stammers.
+  const count = Math.min(maxTokens, positions - ids.length);
+  if (count < 1) throw new InputError(`--prompt: ${ids.length} tokens leave no room in sequences of ${positions}`);
+  using loaded = await loadModel({ ...model, directory }, positions, values);
+  return { prompt, text: await textOf(loaded, tokenizer, ids, { ...values, maxTokens: count }) };
+}
+
+async function textOf(
+  loaded: Parameters<typeof continueText>[0],
+  tokenizer: Tokenizer,
+  ids: readonly number[],
+  options: Parameters<typeof continueText>[3],
+): Promise<string> {
+  let text = '';
+  for await (const part of continueText(loaded, tokenizer, ids, options)) text += part.text;
+  return text;
+}
+
+async function tellComparison(
+  values: CompareValues,
+  requests: readonly RunRequest[],
+  runs: readonly RunSummary[],
+  output: Output,
+): Promise<void> {
+  const [first] = requests;
+  const settings = describeSettings(first, values, threadsOf(values));
+  const rates = new Set(requests.map((request) => request.settings.schedule.learningRate));
+  const lr = requests.map(({ name, settings: { schedule } }) => `${name} ${schedule.learningRate}`).join(', ');
+  const summary: CompareSummary = {
+    title: values.title ?? `${first.model.name}: ${values.methods.join(', ')}`,
+    settings: rates.size === 1 ? settings : { ...settings, options: { ...settings.options, lr } },
+    runs,
+  };
+  const report = await writeCompareReport(values.out, summary);
+  output.say(formatComparisonTable(summary, { colors: output.colors }));
+  for (const { name, story } of runs) if (story) output.say(`\n${name}:\n${story.prompt}${story.text}`);
+  output.say(`\nreport: ${report}`);
+  output.result({ report, runs: runs.map((run) => ({ ...runResult(run), story: run.story ?? null })) });
+}

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Tokenizer } from '../../data/index.js';
+import { InputError } from '../../engine/index.js';
+import {
+  Llama2cCheckpoint,
+  llamaShapes,
+  openSafetensors,
+  parseLlamaConfig,
+  type TensorEntry,
+  toHuggingFaceConfig,
+  weightsFile,
+  writeSafetensors,
+} from '../../models/index.js';
+import { formatBytes } from '../../report/index.js';
+import type { ConvertValues } from '../command-options.js';
+import { chooseTrainedModel } from '../model-choice.js';
+import type { Output } from '../output.js';
+import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
+import { makeDirectory, writeModelConfig } from '../training/run-directory.js';
+
+/** A checkpoint of any format, in the terms of Hugging Face's. */
+interface ForeignModel extends Disposable {
+  readonly config: object;
+  readonly vocabSize: number;
+  readonly tensors: readonly TensorEntry[];
+  readonly tokenizer: Tokenizer | undefined;
+}
+
+/** `compact convert`. */
+export async function convert(values: ConvertValues, output: Output, [path]: readonly string[]): Promise<undefined> {
+  const { out } = values;
+  if (existsSync(join(out, weightsFile))) {
+    throw new InputError(`${out}: holds a model already`, 'name another directory with --out');
+  }
+  using model = values.from === 'llama2c' ? await openLlama2c(path, values) : await openHuggingFace(path, values);
+  if (model.tokenizer) requireFittingTokenizer(model.tokenizer, model.vocabSize, false);
+  else output.note(`${out}: will have no tokenizer; add --tokenizer to have one`);
+  await makeDirectory(out);
+  const bytes = await writeSafetensors(join(out, weightsFile), model.tensors);
+  await writeModelConfig(out, model.config);
+  await model.tokenizer?.save(out);
+  output.say(`${out}: ${model.tensors.length} tensors, ${formatBytes(bytes)}`);
+  output.result({ out, tensors: model.tensors.length, bytes, tokenizer: model.tokenizer !== undefined });
+  return undefined;
+}
+
+async function openLlama2c(path: string, { tokenizer }: ConvertValues): Promise<ForeignModel> {
+  const checkpoint = Llama2cCheckpoint.open(path);
+  return {
+    config: checkpoint.config,
+    vocabSize: parseLlamaConfig(checkpoint.config, path).vocabSize,
+    tensors: checkpoint.tensors,
+    tokenizer: await chooseTokenizer(tokenizer, undefined),
+    [Symbol.dispose]: () => checkpoint.close(),
+  };
+}
+
+/** One file of f32 from shards or other types, with names and shapes checked. */
+async function openHuggingFace(path: string, { tokenizer }: ConvertValues): Promise<ForeignModel> {
+  const { config, directory } = chooseTrainedModel(path);
+  const reader = openSafetensors(directory);
+  return {
+    config: toHuggingFaceConfig(config),
+    vocabSize: config.vocabSize,
+    tensors: [...llamaShapes(config)].map(([name, shape]) => ({
+      name,
+      shape,
+      dtype: 'F32' as const,
+      data: () => reader.read(name, shape),
+    })),
+    tokenizer: await chooseTokenizer(tokenizer, directory),
+    [Symbol.dispose]: () => reader.close(),
+  };
+}

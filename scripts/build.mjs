@@ -5,7 +5,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const bin = join(root, 'dist', 'cli', 'main.js');
 
 function run(...args) {
   return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
@@ -17,7 +16,8 @@ if (!existsSync(compiler)) {
   process.exit(1);
 }
 if (!run(compiler, '-p', 'tsconfig.build.json')) process.exit(1);
-chmodSync(bin, 0o755);
+// npx links the program to this file, which must be executable for that.
+chmodSync(join(root, 'dist', 'cli', 'main.js'), 0o755);
 // Without a compiler the reference engine is still there, so this must not stop an installation.
 const native = join(root, 'scripts', 'build-native.mjs');
 if (existsSync(native)) run(native);

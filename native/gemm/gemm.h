@@ -40,14 +40,19 @@ struct Share {
   Share(int64_t count, int64_t parts, int64_t index) : begin(count * index / parts), end(count * (index + 1) / parts) {}
 };
 
+/** Columns of C that a block works on: with 280 rows about a megabyte. */
+constexpr int64_t fewRowsColumns = 1024;
+
 /** M <= gemmRows: A fits beside one panel of B, so B streams through the first-level cache, packed where it is used. */
 void multiplyFewRows(Pool* pool, const Product& product) {
   const compact::GemmCall& call = product.call;
   const int64_t threads = compact::poolThreads(pool);
   const int64_t panels = ceilDiv(call.n, tileColumns), rowTiles = ceilDiv(call.m, tileRows);
-  // Each block of columns packs A anew: two blocks a thread are enough to balance.
   const bool byColumns = threads == 1 || panels >= threads;
-  const int64_t columnBlocks = byColumns ? smaller(panels, threads == 1 ? 1 : 2 * threads) : 1;
+  // Each block of columns packs A anew, but keeps its part of C in the cache from one K block to the next. Two blocks a
+  // thread are enough to balance.
+  const int64_t wanted = larger(ceilDiv(call.n, fewRowsColumns), threads == 1 ? 1 : 2 * threads);
+  const int64_t columnBlocks = byColumns ? smaller(panels, wanted) : 1;
   const int64_t rowBlocks = byColumns ? 1 : smaller(rowTiles, threads);
   parallelBlocks(pool, columnBlocks * rowBlocks, [&](int64_t block, int thread) {
     float* packedA = product.scratch.tiles(thread);

@@ -22,6 +22,6 @@ compact('tokenizer', 'train', '--data', data, '--vocab-size', '2048', '--out', t
 compact(
   ...['compare', '--model', join(root, 'demo', 'config.json'), '--data', data, '--tokenizer', tokenizer],
   ...['--methods', 'full,lean,compact', '--rank', 'n/4', '--out', out, '--title', 'Three ways to train the same model'],
-  ...['--batch', '16', '--seq', '256', '--steps', '150', '--lr', '4e-3', '--warmup', '15', '--clip', '1'],
-  ...['--val-fraction', '0.05', '--max-eval-windows', '64', '--eval-every', '50', '--prompt', 'Once upon a time'],
+  ...['--batch', '8', '--seq', '256', '--steps', '100', '--lr', '4e-3', '--warmup', '10', '--clip', '1'],
+  ...['--val-fraction', '0.05', '--max-eval-windows', '32', '--eval-every', '50', '--prompt', 'Once upon a time'],
 );

@@ -64,7 +64,9 @@ describe('the source', () => {
 
   it('imports files that exist', () => {
     const known = new Set(files.map(({ path }) => path));
-    const missing = files.flatMap(({ path, imports }) =>
+    // Tests may also import helpers outside src/, which the compiler checks.
+    const sources = files.filter(({ path }) => !path.endsWith('.test.ts'));
+    const missing = sources.flatMap(({ path, imports }) =>
       imports
         .filter((target) => target.endsWith('.ts') && !known.has(target))
         .map((target) => `${path} imports ${target}`),

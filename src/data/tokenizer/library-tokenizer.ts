@@ -5,6 +5,8 @@ import { findSpecialIds, type SpecialIds } from './special-ids.js';
 import type { DecodeStream, EncodeOptions, Tokenizer } from './tokenizer.js';
 import type { TokenizerConfig, TokenizerJson } from './tokenizer-json.js';
 
+const knownModels = ['BPE', 'Unigram', 'WordPiece'];
+
 /** Any other tokenizer.json (Unigram, WordPiece, own splitting rules), run by Hugging Face's JavaScript library. */
 export class LibraryTokenizer implements Tokenizer {
   readonly vocabSize: number;
@@ -21,6 +23,14 @@ export class LibraryTokenizer implements Tokenizer {
     private readonly config: TokenizerConfig,
     file: string,
   ) {
+    // The library takes a model it does not know for one of an old form, and would then find no token.
+    const { type } = json.model;
+    if (type !== undefined && !knownModels.includes(type)) {
+      throw new InputError(
+        `${file}: this kind of tokenizer cannot be run: ${type}`,
+        `known are ${knownModels.join(', ')}`,
+      );
+    }
     try {
       this.library = new Library(json, config);
     } catch (error) {

@@ -11,16 +11,22 @@ const addedTokenSchema = z.looseObject({
   normalized: z.boolean().default(false),
 });
 
+/** A part that need not be there; null then, which is what the library wants to see. */
+const part = z
+  .unknown()
+  .optional()
+  .transform((value): unknown => value ?? null);
+
 const tokenizerJsonSchema = z.looseObject({
   added_tokens: z
     .array(addedTokenSchema)
     .nullish()
     .transform((tokens) => tokens ?? []),
-  normalizer: z.unknown(),
-  pre_tokenizer: z.unknown(),
-  post_processor: z.unknown(),
-  decoder: z.unknown(),
-  model: z.looseObject({ type: z.string().optional(), vocab: z.unknown() }),
+  normalizer: part,
+  pre_tokenizer: part,
+  post_processor: part,
+  decoder: part,
+  model: z.looseObject({ type: z.string().optional(), vocab: z.unknown().optional() }),
 });
 
 /** A special or user-defined token, matched in the text as a whole. */

@@ -8,7 +8,7 @@ export interface EncodeOptions {
  * From text to ids and back.
  *
  * `encode` adds neither BOS nor end-of-text. A text may be encoded in pieces, cut before blank space, the later ones
- * `continued`, and gives the same ids as in one go.
+ * `continued`, and gives the same ids as in one go (unless the cut lies just behind a special token in the text).
  */
 export interface Tokenizer {
   /** One more than the largest id. */

@@ -89,10 +89,21 @@ async function compile(compiler) {
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  if (!sanitize) checkLinkage(objects.filter((object) => object.includes('tiers-')));
   // Beside and renamed, so that a failed build or a running process never meets half an addon.
   const fresh = `${addon}.${process.pid}`;
   await run(compiler, [...common, '-shared', ...objects, ...link, '-o', fresh]);
   renameSync(fresh, addon);
+}
+
+/**
+ * A weak symbol in a tier unit is an inline function that the linker may take for all tiers: machine code for a newer
+ * processor would then run on every one.
+ */
+function checkLinkage(objects) {
+  const { status, stdout } = spawnSync('nm', ['-C', ...objects], { encoding: 'utf8' });
+  const weak = status === 0 ? stdout.split('\n').filter((line) => / [WVu] /.test(line)) : [];
+  if (weak.length > 0) throw new Error(`weak symbols in instruction-set units:\n${weak.join('\n')}`);
 }
 
 const compiler = findCompiler();

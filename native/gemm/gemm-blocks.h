@@ -9,7 +9,7 @@ namespace {
 /** Depth of a K block, rows of A and columns of B packed at a time. */
 constexpr int64_t gemmDepth = 384;
 constexpr int64_t gemmRows = 280;
-constexpr int64_t gemmColumns = 2048;
+constexpr int64_t gemmColumns = 1024;
 /** Widest register tile of any tier; panels are rounded up to it. */
 constexpr int64_t gemmColumnUnit = 32;
 /** Floats after each packed operand, for stores of whole vectors at its end. */

@@ -41,7 +41,7 @@ struct Share {
 };
 
 /** Columns of C that a block works on: with 280 rows about a megabyte. */
-constexpr int64_t fewRowsColumns = 1024;
+constexpr int64_t fewRowsColumns = compact::gemmColumns;
 
 /** M <= gemmRows: A fits beside one panel of B, so B streams through the first-level cache, packed where it is used. */
 void multiplyFewRows(Pool* pool, const Product& product) {

@@ -49,7 +49,7 @@ export function nextGemmDepth(rest: number): number {
  * Rows of A and columns of B that are packed at a time; `columnUnit` is the widest register tile of any instruction set,
  * `slack` the floats that stores of whole vectors may reach beyond a packed operand.
  */
-export const gemmBlock = { rows: 280, columns: 2048, columnUnit: 32, slack: 16 } as const;
+export const gemmBlock = { rows: 280, columns: 1024, columnUnit: 32, slack: 16 } as const;
 
 /**
  * Bytes of the packed operands. Each thread has its own block of A; with few rows also one panel of B, which is packed

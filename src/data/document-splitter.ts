@@ -27,10 +27,12 @@ export class DocumentSplitter {
   constructor(private readonly pieceLength = defaultPieceLength) {}
 
   *push(text: string): Generator<TextPiece> {
+    // What was pending holds no whole separator; only its end may be the beginning of one.
+    const unseen = Math.max(0, this.pending.length - documentSeparator.length + 1);
     this.pending += text;
     let from = 0;
     for (;;) {
-      const at = this.pending.indexOf(documentSeparator, from);
+      const at = this.pending.indexOf(documentSeparator, Math.max(from, unseen));
       if (at < 0) break;
       yield* this.finishDocument(this.pending.slice(from, at));
       from = at + documentSeparator.length;

@@ -11,12 +11,21 @@ export function wordSplitter(recipe: BpeRecipe): WordSplitter {
   if (recipe.kind === 'byte-level') {
     return (section, first, continued) => matches(prefixed(section, first, continued, ' '), gpt2Words);
   }
-  // No token of Llama's kind has "▁" after another character, so no merge crosses such a place, and cutting there
-  // changes no id but lets words be cached. A vocabulary that is different is taken uncut.
-  const pattern = [...recipe.vocab.keys()].some((token) => /[^▁]▁/u.test(token)) ? /.+/gsu : /▁*[^▁]+|▁+/gu;
+  const pattern = metaspaceWords([...recipe.vocab.keys()]);
   return (section, first, continued) => {
     return matches(prefixed(section.replaceAll(' ', '▁'), first, continued, '▁'), pattern);
   };
+}
+
+/**
+ * Where a text of Llama's kind may be cut without changing an id, so that words can be cached. No token has "▁" after
+ * another character, and none of several characters has a line break: merges cross no such place. A vocabulary that is
+ * different is not cut there.
+ */
+function metaspaceWords(tokens: readonly string[]): RegExp {
+  if (tokens.some((token) => /[^▁]▁/u.test(token))) return /.+/gsu;
+  const joinsLines = tokens.some((token) => token.length > 1 && token.includes('\n'));
+  return joinsLines ? /▁*[^▁]+|▁+/gu : /▁*[^▁\n]+|▁+|\n/gu;
 }
 
 function needsPrefix(rule: PrefixRule, there: boolean, first: boolean, continued: boolean): boolean {

@@ -1,4 +1,5 @@
 // Compiles src/ to dist/ and native/ to the addon; npm runs it as `prepare`. Quick when nothing changed.
+//   --no-native   leaves the addon as it is
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -53,4 +54,4 @@ if (!existsSync(compiler)) {
 compile();
 // Without a compiler the reference engine is still there, so this must not stop an installation.
 const native = join(root, 'scripts', 'build-native.mjs');
-if (existsSync(native)) run(native);
+if (existsSync(native) && !process.argv.includes('--no-native')) run(native);

@@ -1,5 +1,6 @@
 import { cpus, totalmem, type } from 'node:os';
 import type { ComputingEngine } from '../engine/index.js';
+import { type Isa, isaNames } from '../engine/native/addon.js';
 import { nativeStatus } from '../engine/native/status.js';
 import { formatBytes } from '../report/index.js';
 
@@ -11,6 +12,7 @@ export function describeMachine(): string {
 }
 
 /** Instruction set that the engine's kernels use; undefined for the reference engine. */
-export function instructionSet(engine: ComputingEngine): string | undefined {
-  return engine === 'native' ? process.env.COMPACT_ISA || nativeStatus().isa : undefined;
+export function instructionSet(engine: ComputingEngine): Isa | undefined {
+  if (engine === 'reference') return undefined;
+  return isaNames.find((name) => name === process.env.COMPACT_ISA) ?? nativeStatus().isa;
 }

@@ -4,13 +4,15 @@ import { describeError, isBrokenPipe } from './errors.js';
 import { packageVersion } from './package-root.js';
 import { buildProgram } from './program.js';
 
-// Whoever read our output has seen enough, as in `compact generate … | head`.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error) => {
-    if (isBrokenPipe(error)) process.exit(0);
-    throw error;
-  });
-}
+// Whoever read the output has seen enough, as in `compact generate … | head`.
+process.stdout.on('error', (error) => {
+  if (isBrokenPipe(error)) process.exit(0);
+  throw error;
+});
+// Nobody watches the progress any more; that is no reason to stop training.
+process.stderr.on('error', (error) => {
+  if (!isBrokenPipe(error)) throw error;
+});
 
 try {
   const program = buildProgram(packageVersion(), (exitCode) => {

@@ -16,57 +16,41 @@ const usualMethods = ['lean'] as const;
  * @throws InputError for an unknown method, options that exclude each other, or a file that is no plan
  */
 export async function choosePlan(values: OptionValues<typeof methodOptions>, config: LlamaConfig): Promise<MemoryPlan> {
-  const { plan: path, method, ...rest } = values;
-  if (path === undefined) return planOf(method ?? usualMethods, values, config);
-  const { rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk } = rest;
-  const others = {
-    method,
-    rank,
-    updateGap,
-    scale,
-    outputScale,
-    projection,
-    sketchWhen,
-    saveMode,
-    checkpointEvery,
-    lossChunk,
-  };
-  const [other] = Object.keys(defined(others));
+  const { plan, method } = values;
+  if (plan === undefined) return planOf(method ?? usualMethods, values, config);
+  const [other] = Object.keys(defined({ method, ...refinementsIn(values) }));
   if (other) throw new InputError(`--plan and ${flagName(other)} exclude each other`, 'the plan document says it all');
-  return readPlan(path);
-}
-
-/** The plan of a combination of methods, with the refinements that have a meaning for it. */
-export function planOf(methods: readonly string[], values: Refinements, config: LlamaConfig): MemoryPlan {
-  const { rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk } = values;
-  const refinements = {
-    rank,
-    updateGap,
-    scale,
-    outputScale,
-    projection,
-    sketchWhen,
-    saveMode,
-    checkpointEvery,
-    lossChunk,
-  };
-  return makePlan(methods, { layers: config.numHiddenLayers, ...defined(refinements) });
+  return readPlan(plan);
 }
 
 /**
  * The plan of one of several combinations that share their options: those for sketches are for the combinations that
- * sketch.
+ * sketch, and so on.
  */
 export function planAmongOthers(methods: readonly string[], values: Refinements, config: LlamaConfig): MemoryPlan {
-  if (methods.some((name) => name.startsWith('compact'))) return planOf(methods, values, config);
-  const { saveMode, checkpointEvery, lossChunk } = values;
-  const none = { rank: undefined, updateGap: undefined, scale: undefined, outputScale: undefined };
-  const forThis = methods.includes('checkpoint') ? checkpointEvery : undefined;
+  const { saveMode, checkpointEvery, lossChunk, ...forSketches } = refinementsIn(values);
+  const sketches = methods.some((name) => name.startsWith('compact'));
+  const absent = { rank: undefined, updateGap: undefined, scale: undefined, outputScale: undefined };
   return planOf(
     methods,
-    { ...none, projection: undefined, sketchWhen: undefined, saveMode, checkpointEvery: forThis, lossChunk },
+    {
+      ...(sketches ? forSketches : { ...absent, projection: undefined, sketchWhen: undefined }),
+      checkpointEvery: methods.includes('checkpoint') ? checkpointEvery : undefined,
+      saveMode,
+      lossChunk,
+    },
     config,
   );
+}
+
+function planOf(methods: readonly string[], values: Refinements, config: LlamaConfig): MemoryPlan {
+  return makePlan(methods, { layers: config.numHiddenLayers, ...defined(refinementsIn(values)) });
+}
+
+/** The refinements among other values. */
+function refinementsIn(values: Refinements): Refinements {
+  const { rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk } = values;
+  return { rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk };
 }
 
 /** `lean+compact` → both names. */

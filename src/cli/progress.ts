@@ -15,7 +15,7 @@ export class Progress implements Disposable {
 
   constructor(output: Output) {
     this.#output = output;
-    this.#live = process.stderr.isTTY && !output.quiet ? createLogUpdate(process.stderr) : undefined;
+    this.#live = isTerminal(process.stderr) && !output.quiet ? createLogUpdate(process.stderr) : undefined;
   }
 
   /** Whether lines are rewritten. */
@@ -49,4 +49,9 @@ export class Progress implements Disposable {
     if (this.#live) this.#live(line);
     else this.#output.note(line);
   }
+}
+
+/** Whether lines can be rewritten there: a terminal that knows its size. */
+function isTerminal({ isTTY, columns }: NodeJS.WriteStream): boolean {
+  return isTTY === true && columns > 0;
 }

@@ -46,12 +46,13 @@ export const list: Parser<readonly string[]> = (value, option) => {
   return items.some((item) => item === '') ? refuse(option, 'a comma-separated list', value) : items;
 };
 
+const beta = number('a number in [0, 1)', (x) => x >= 0 && x < 1);
+
 /** Two numbers in [0, 1), for Adam. */
 export const betas: Parser<readonly [number, number]> = (value, option) => {
-  const [beta1, beta2, ...rest] = value.split(',').map(Number);
-  const valid = (beta: number | undefined): beta is number => beta !== undefined && beta >= 0 && beta < 1;
-  if (rest.length > 0 || !valid(beta1) || !valid(beta2)) refuse(option, 'two numbers in [0, 1), like 0.9,0.999', value);
-  return [beta1, beta2];
+  const items = value.split(',');
+  if (items.length !== 2) refuse(option, 'two numbers in [0, 1), like 0.9,0.999', value);
+  return [beta(items[0], option), beta(items[1], option)];
 };
 
 const units: { readonly [unit: string]: number } = {

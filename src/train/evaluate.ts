@@ -23,6 +23,8 @@ export async function meanLoss(
     const sum = await sumOf(batch);
     loss += sum.loss;
     tokens += sum.tokens;
+    // Ops block the event loop; between batches timers, signals and progress get their turn.
+    await new Promise((resolve) => setImmediate(resolve));
   }
   if (tokens === 0) throw new InputError('nothing to evaluate: the data holds no predicted token');
   return { loss: loss / tokens, perplexity: Math.exp(loss / tokens), tokens };

@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { type Engine, InputError, openEngine } from '../../engine/index.js';
 import { measurePeak } from '../../engine/native/peak.js';
 import type { BenchGemmValues } from '../command-options.js';
+import { instructionSet } from '../machine.js';
 import { medianAndSpread } from '../median.js';
 import type { Output } from '../output.js';
 import { Progress } from '../progress.js';
@@ -52,7 +53,8 @@ interface Row {
 export async function benchGemm(values: BenchGemmValues, output: Output): Promise<undefined> {
   if (values.engine !== 'native') throw new InputError('bench gemm measures the native engine', 'leave out --engine');
   using progress = new Progress(output);
-  const before = measurePeak();
+  const isa = instructionSet(values.engine);
+  const before = measurePeak({ isa });
   const measured: Omit<Row, 'ofPeak'>[] = [];
   for (const threads of new Set([1, threadsOf(values)])) {
     using engine = await openEngine(values.engine, { threads });
@@ -62,7 +64,7 @@ export async function benchGemm(values: BenchGemmValues, output: Output): Promis
       measured.push({ shape: name(shape), trans: shape.trans, dtype: 'f32', threads, gflops: median, spread });
     }
   }
-  const after = measurePeak();
+  const after = measurePeak({ isa });
   // The clock moves: the better reading is nearer to what the processor could have done.
   const f32 = Math.max(before.f32, after.f32);
   const bf16 = before.bf16 === undefined ? null : Math.max(before.bf16, after.bf16 ?? 0);

@@ -6,6 +6,7 @@ import { TrainingProgram } from '../../plan/index.js';
 import { formatBytes, formatCount, formatDuration } from '../../report/index.js';
 import { type StepReport, Trainer, type TrainingData, type TrainingSettings } from '../../train/index.js';
 import type { BenchStepValues } from '../command-options.js';
+import { instructionSet } from '../machine.js';
 import { medianAndSpread } from '../median.js';
 import { chooseModel, chooseSequenceLength, type ModelChoice } from '../model-choice.js';
 import type { Output } from '../output.js';
@@ -39,7 +40,7 @@ export async function benchStep(values: BenchStepValues, output: Output): Promis
   const model = chooseModel(values);
   const candidates = await chooseCandidates(values, model);
   using progress = new Progress(output);
-  const peak = values.engine === 'native' ? measurePeak().f32 : undefined;
+  const peak = values.engine === 'native' ? measurePeak({ isa: instructionSet(values.engine) }).f32 : undefined;
   const measured = await measure(candidates, values, progress);
   const rows: StepBench[] = [];
   for (const [index, { method, settings }] of candidates.entries()) {

@@ -14,7 +14,7 @@ import {
 } from '../../report/index.js';
 import { hasCheckpoint } from '../../train/index.js';
 import type { CompareValues } from '../command-options.js';
-import { continueText, promptTokens } from '../continue-text.js';
+import { type ContinuationOptions, continueText, promptTokens } from '../continue-text.js';
 import { loadModel } from '../inference.js';
 import { interrupted, withInterrupt } from '../interrupt.js';
 import { chooseModel, type ModelChoice } from '../model-choice.js';
@@ -34,26 +34,27 @@ export async function compare(values: CompareValues, output: Output): Promise<nu
   const chosen = chooseModel(values);
   const tokenizer = await chooseTokenizer(values.tokenizer, chosen.directory, values.data);
   if (tokenizer) requireFittingTokenizer(tokenizer, chosen.config.vocabSize, true);
-  else if (values.prompt !== undefined) throw new InputError('--prompt needs a tokenizer', 'add --tokenizer');
   const model = { ...chosen, config: withSpecialTokens(chosen.config, tokenizer) };
   const drafts = await draftRuns(values, model);
+  const story = planStory(values, tokenizer, drafts[0].settings.sequenceLength);
   for (const { directory } of drafts) await clearDirectory(directory, values.overwrite);
 
   const runs: RunSummary[] = [];
   // All runs read the same windows in the same order: they have model, batch, length and seed in common.
   using data = await openRunData(values, drafts[0].settings, tokenizer, output);
   const requests = drafts.map((draft) => ({ ...draft, model, data, tokenizer, options: values, showName: true }));
-  const stopped = await withInterrupt(async (signal) => {
+  const stopped = await withInterrupt(output, async (signal) => {
     for (const request of requests) {
+      if (signal.aborted) return true;
       const outcome = await trainRun(request, output, signal);
       if (outcome.interrupted) return true;
-      runs.push(await finishRun(request, outcome.summary, values));
-      if (signal.aborted) return true;
+      runs.push(await finishRun(request, outcome.summary, story, values));
     }
     return false;
   });
   if (stopped) {
     output.note(`stopped after ${runs.length} of ${requests.length} runs; there is no comparison`);
+    output.result({ interrupted: true, runs: runs.map(runResult) });
     return interrupted;
   }
   await tellComparison(values, requests, runs, output);
@@ -91,40 +92,50 @@ async function clearDirectory(directory: string, overwrite: boolean): Promise<vo
   await prepareRunDirectory(directory, false);
 }
 
+/** What each trained model is to write. */
+interface StoryPlan extends ContinuationOptions {
+  readonly prompt: string;
+  readonly ids: readonly number[];
+  readonly tokenizer: Tokenizer;
+  /** Tokens of prompt and story: beyond the trained length a young model only stammers. */
+  readonly positions: number;
+}
+
+function planStory(
+  { prompt, maxTokens, temperature, topP, seed }: CompareValues,
+  tokenizer: Tokenizer | undefined,
+  sequenceLength: number,
+): StoryPlan | undefined {
+  if (prompt === undefined) return undefined;
+  if (!tokenizer) throw new InputError('--prompt needs a tokenizer', 'add --tokenizer');
+  const ids = promptTokens(tokenizer, prompt);
+  const room = sequenceLength - ids.length;
+  if (ids.length === 0 || room < 1) {
+    throw new InputError(`--prompt: expected 1 to ${sequenceLength - 1} tokens, found ${ids.length}`);
+  }
+  const positions = ids.length + Math.min(maxTokens, room);
+  return { prompt, ids, tokenizer, positions, maxTokens: positions - ids.length, temperature, topP, seed };
+}
+
 /** Lets the trained model write, and writes the run's own summary and report. */
-async function finishRun(request: RunRequest, summary: RunSummary, values: CompareValues): Promise<RunSummary> {
-  const story = await writeStory(request, values);
-  const run = { ...summary, ...(story && { story }) };
+async function finishRun(
+  request: RunRequest,
+  summary: RunSummary,
+  plan: StoryPlan | undefined,
+  values: CompareValues,
+): Promise<RunSummary> {
+  const run = { ...summary, ...(plan && { story: await writeStory(request, plan) }) };
   const settings = describeSettings(request, values, threadsOf(values));
   await writeRunSummary(request.directory, { ...run, settings });
   await writeRunReport(request.directory);
   return run;
 }
 
-async function writeStory(
-  { tokenizer, directory, model, settings }: RunRequest,
-  values: CompareValues,
-): Promise<RunSummary['story']> {
-  const { prompt, maxTokens } = values;
-  if (prompt === undefined || !tokenizer) return undefined;
-  const ids = promptTokens(tokenizer, prompt);
-  const positions = Math.min(settings.sequenceLength, model.config.maxPositionEmbeddings);
-  // Beyond the trained length a young model only stammers.
-  const count = Math.min(maxTokens, positions - ids.length);
-  if (count < 1) throw new InputError(`--prompt: ${ids.length} tokens leave no room in sequences of ${positions}`);
-  using loaded = await loadModel({ ...model, directory }, positions, values);
-  return { prompt, text: await textOf(loaded, tokenizer, ids, { ...values, maxTokens: count }) };
-}
-
-async function textOf(
-  loaded: Parameters<typeof continueText>[0],
-  tokenizer: Tokenizer,
-  ids: readonly number[],
-  options: Parameters<typeof continueText>[3],
-): Promise<string> {
+async function writeStory({ directory, model, options }: RunRequest, plan: StoryPlan) {
+  using loaded = await loadModel({ ...model, directory }, plan.positions, options);
   let text = '';
-  for await (const part of continueText(loaded, tokenizer, ids, options)) text += part.text;
-  return text;
+  for await (const part of continueText(loaded, plan.tokenizer, plan.ids, plan)) text += part.text;
+  return { prompt: plan.prompt, text };
 }
 
 async function tellComparison(

@@ -35,7 +35,7 @@ export async function doctor(values: DoctorValues, output: Output): Promise<unde
     hugePages,
     problems: [] as Problem[],
   };
-  report.problems.push(...findProblems(report, status.hint));
+  report.problems.push(...findProblems(report));
   tell(report, output);
   output.result(report);
   return undefined;
@@ -67,7 +67,7 @@ type Report = Readonly<{
   problems: readonly Problem[];
 }>;
 
-function findProblems({ native, compiler, hugePages }: Report, hint: string | undefined): readonly Problem[] {
+function findProblems({ native, compiler, hugePages }: Report): readonly Problem[] {
   const problems: Problem[] = [];
   if (!native.available) {
     const remedy = compiler
@@ -91,7 +91,6 @@ function findProblems({ native, compiler, hugePages }: Report, hint: string | un
       remedy: 'memory is fragmented or short; close other programs',
     });
   }
-  if (native.available || hint === undefined) return problems;
   return problems;
 }
 

@@ -18,13 +18,15 @@ export async function generateText(values: GenerateValues, output: Output): Prom
   const started = performance.now();
   const ids: number[] = [];
   let text = '';
-  output.stream(values.prompt);
+  // Shown with the first new text, so that nothing is printed where the prompt is refused.
+  let unshown = values.prompt;
   for await (const part of continueText(loaded, tokenizer, prompt, values)) {
     if (part.id !== undefined) ids.push(part.id);
     text += part.text;
-    output.stream(part.text);
+    output.stream(unshown + part.text);
+    unshown = '';
   }
-  output.say();
+  output.say(unshown);
   const seconds = (performance.now() - started) / 1000;
   output.result({ prompt: values.prompt, text, tokens: ids.length, ids, tokensPerSecond: ids.length / seconds });
   return undefined;

@@ -120,8 +120,7 @@ async function refuseOverBudget(
 ): Promise<void> {
   const budget = values.memory;
   if (budget === undefined || memory.peak <= budget) return;
-  const { method: _, plan: __, ...rest } = values;
-  const planned = await predictAll({ ...rest, method: undefined, plan: undefined }, model, sequenceLength);
+  const planned = await predictAll(values, model, sequenceLength);
   const fitting = planned.filter(({ prediction }) => prediction.memory.peak <= budget);
   const least = planned.reduce((a, b) => (b.prediction.memory.peak < a.prediction.memory.peak ? b : a));
   throw new InputError(

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { predict } from '../../plan/index.js';
-import { runHeadline, writeRunReport, writeRunSummary } from '../../report/index.js';
+import { readRunSummary, runHeadline, summaryFile, writeRunReport, writeRunSummary } from '../../report/index.js';
 import type { PretrainValues } from '../command-options.js';
 import { interrupted, withInterrupt } from '../interrupt.js';
 import { chooseModel, type ModelChoice } from '../model-choice.js';
@@ -31,13 +33,21 @@ export async function pretrain(values: PretrainValues, output: Output): Promise<
   using data = await openRunData(values, settings, tokenizer, output);
   const name = plan.methods.join(',');
   const request: RunRequest = { name, directory: values.out, model, settings, data, tokenizer, options: values };
-  const outcome = await withInterrupt((signal) => trainRun(request, output, signal));
-  const summary = { ...outcome.summary, settings: describeSettings(request, values, threadsOf(values)) };
+  const outcome = await withInterrupt(output, (signal) => trainRun(request, output, signal));
+  const trained = { ...outcome.summary, settings: describeSettings(request, values, threadsOf(values)) };
+  const summary = outcome.trainedSteps > 0 ? trained : await withEarlierMeasurements(trained, values.out);
   await writeRunSummary(values.out, summary);
   const report = await writeRunReport(values.out);
   tell(summary, report, outcome.interrupted, output);
   output.result({ ...runResult(summary), interrupted: outcome.interrupted });
   return outcome.interrupted ? interrupted : 0;
+}
+
+/** Where nothing was left to train, the figures of the session that did it stand. */
+async function withEarlierMeasurements(summary: RunSummary, directory: string): Promise<RunSummary> {
+  if (!existsSync(join(directory, summaryFile))) return summary;
+  const { memory, seconds } = await readRunSummary(directory);
+  return { ...summary, memory, seconds };
 }
 
 function noteUnusedWeights({ directory, name }: ModelChoice, { init, resume }: PretrainValues, output: Output): void {

@@ -39,6 +39,8 @@ export interface RunRequest {
 
 export interface RunOutcome {
   readonly summary: RunSummary;
+  /** Steps of this session. */
+  readonly trainedSteps: number;
   /** Stopped by the signal before its last step. */
   readonly interrupted: boolean;
 }
@@ -60,11 +62,16 @@ export async function trainRun(request: RunRequest, output: Output, signal: Abor
   if (trainer.step > 0) output.note(`${directory}: continuing after step ${trainer.step}`);
   output.note(`${request.name}: ${memoryText(trainer.prediction.memory)} (predicted)`);
 
+  const firstStep = trainer.step;
   await follow(trainer, log, request, output, signal);
 
   const seconds = earlierSeconds + (performance.now() - started) / 1000;
   const summary = summarize(request, trainer, log.metrics, { seconds, residentBase });
-  return { summary, interrupted: signal.aborted && trainer.step < settings.schedule.steps };
+  return {
+    summary,
+    trainedSteps: trainer.step - firstStep,
+    interrupted: signal.aborted && trainer.step < settings.schedule.steps,
+  };
 }
 
 function openTrainer({ directory, settings, data, options }: RunRequest): Promise<Trainer> {

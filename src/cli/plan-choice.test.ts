@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { presets } from '../models/index.js';
+import type { Refinements } from './plan-choice.js';
+import { choosePlan, planAmongOthers, splitCombination } from './plan-choice.js';
+import { defaultLearningRate } from './training/settings.js';
+
+const config = presets['llama-9m'];
+const none: Refinements = {
+  rank: undefined,
+  updateGap: undefined,
+  scale: undefined,
+  outputScale: undefined,
+  projection: undefined,
+  sketchWhen: undefined,
+  saveMode: undefined,
+  checkpointEvery: undefined,
+  lossChunk: undefined,
+};
+
+describe('choosePlan', () => {
+  it('is lean where nothing is said', async () => {
+    expect((await choosePlan({ ...none, method: undefined, plan: undefined }, config)).methods).toEqual(['lean']);
+  });
+
+  it('refuses refinements without a method that has them', async () => {
+    const choice = choosePlan({ ...none, method: ['lean'], plan: undefined, rank: { absolute: 4 } }, config);
+    await expect(choice).rejects.toThrow('--rank has no meaning without a compact method');
+  });
+});
+
+describe('planAmongOthers', () => {
+  it('gives the refinements for sketches only to those that sketch', () => {
+    const refinements = { ...none, rank: { absolute: 4 }, updateGap: null, lossChunk: 64 };
+    expect(planAmongOthers(['lean'], refinements, config)).toMatchObject({ sketches: null, loss: { chunk: 64 } });
+    expect(planAmongOthers(['fused-update', 'compact'], refinements, config)).toMatchObject({
+      sketches: { rank: { absolute: 4 }, updateGap: null },
+      loss: { chunk: 64 },
+    });
+  });
+});
+
+describe('defaultLearningRate', () => {
+  it('makes up for the scale of sketched updates', () => {
+    expect(defaultLearningRate(planAmongOthers(['lean'], none, config))).toBe(1e-3);
+    expect(defaultLearningRate(planAmongOthers(['compact'], none, config))).toBe(4e-3);
+    expect(defaultLearningRate(planAmongOthers(['compact'], { ...none, scale: 0.5 }, config))).toBe(2e-3);
+  });
+});
+
+describe('splitCombination', () => {
+  it('splits at +', () => {
+    expect(splitCombination('lean+compact')).toEqual(['lean', 'compact']);
+    expect(() => splitCombination('lean+')).toThrow('"lean+" is no combination');
+  });
+});

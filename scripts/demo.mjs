@@ -5,9 +5,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const out = join(root, 'runs', 'demo');
-const data = join(root, 'demo', 'tinystories.txt.gz');
-const tokenizer = join(out, 'tokenizer');
+// Relative to the root, where the commands run: reports should not name a machine's folders.
+const out = 'runs/demo';
+const data = 'demo/tinystories.txt.gz';
+const tokenizer = `${out}/tokenizer`;
 
 function compact(...args) {
   const main = join(root, 'dist', 'cli', 'main.js');
@@ -17,11 +18,11 @@ function compact(...args) {
 
 const build = spawnSync(process.execPath, [join(root, 'scripts', 'build.mjs')], { cwd: root, stdio: 'inherit' });
 if (build.status !== 0) process.exit(build.status ?? 1);
-rmSync(out, { recursive: true, force: true });
+rmSync(join(root, out), { recursive: true, force: true });
 compact('tokenizer', 'train', '--data', data, '--vocab-size', '2048', '--out', tokenizer);
 compact(
-  ...['compare', '--model', join(root, 'demo', 'config.json'), '--data', data, '--tokenizer', tokenizer],
+  ...['compare', '--model', 'demo/config.json', '--data', data, '--tokenizer', tokenizer],
   ...['--methods', 'full,lean,compact', '--rank', 'n/4', '--out', out, '--title', 'Three ways to train the same model'],
-  ...['--batch', '8', '--seq', '256', '--steps', '100', '--lr', '4e-3', '--warmup', '10', '--clip', '1'],
+  ...['--batch', '8', '--seq', '256', '--steps', '200', '--warmup', '20', '--clip', '1'],
   ...['--val-fraction', '0.05', '--max-eval-windows', '32', '--eval-every', '50', '--prompt', 'Once upon a time'],
 );

@@ -25,8 +25,9 @@ export class Sketcher {
   /** `sketch`: Z is formed in forward and stored; the input is not held. */
   keepSketch(tape: Tape, slot: string, input: Value, weight: Parameter, sketch: Sketch): KeptInput {
     const shared = this.#share(input, sketch.group);
-    shared.z ??= this.#project(slot, input.tensor, sketch, 'saved');
-    return this.#compressedGradient(tape, input, weight, sketch, () => shared.z);
+    const z = shared.z ?? this.#project(slot, input.tensor, sketch, 'saved');
+    shared.z = z;
+    return this.#compressedGradient(tape, input, weight, sketch, () => z);
   }
 
   /** `late-sketch`: nothing is stored; in backward the input is restored from `kept` and Z formed from it. */
@@ -65,17 +66,10 @@ export class Sketcher {
     return z;
   }
 
-  #compressedGradient(
-    tape: Tape,
-    input: Value,
-    weight: Parameter,
-    sketch: Sketch,
-    sketched: () => Tensor | undefined,
-  ): KeptInput {
+  #compressedGradient(tape: Tape, input: Value, weight: Parameter, sketch: Sketch, sketched: () => Tensor): KeptInput {
     return {
       weightGradient: (dy) => {
         const z = sketched();
-        if (!z) return;
         const shape = [sketch.rank, weight.tensor.shape[0]];
         tape.addParameterGradient(weight, shape, (out, accumulate) =>
           this.#engine.run('gemm', { a: z, b: dy, transA: true, out, accumulate }),

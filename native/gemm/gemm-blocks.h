@@ -18,7 +18,7 @@ constexpr int64_t gemmSlack = 16;
 static inline int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t roundUpTo(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-/** Depth of the next K block when `rest` remain; `nextGemmDepth` of the contract. */
+/** Depth of the next K block when `rest` remain; the rule of `gemmDepth` in the contract. */
 static inline int64_t nextGemmDepth(int64_t rest) {
   if (rest >= 2 * gemmDepth) return gemmDepth;
   if (rest > gemmDepth) return roundUpTo((rest + 1) / 2, 16);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { nextLogits } from '../../tests/support/next-logits.js';
 import { type Engine, InputError } from '../engine/index.js';
 import { createReferenceEngine } from '../engine/reference/reference-engine.js';
-import { Tape } from '../tape/index.js';
 import { type GenerationOptions, generate, sample } from './generate.js';
 import { KeyValueCache } from './key-value-cache.js';
 import { Llama } from './llama.js';
@@ -40,17 +40,6 @@ function continueFrom(ids: readonly number[], options: Partial<GenerationOptions
   });
 }
 
-/** Logits after the last of these ids, given what the cache holds. */
-async function extend(engine: Engine, model: Llama, cache: KeyValueCache, ids: readonly number[]) {
-  const tensor = engine.allocate({ shape: [ids.length], dtype: 'i32', role: 'data', name: 'ids' });
-  engine.write(tensor, Int32Array.from(ids));
-  const logits = model.nextLogits(new Tape(engine), { ids: tensor, batch: 1, sequenceLength: ids.length }, cache);
-  const values = Float64Array.from(await engine.read(logits));
-  engine.release(logits);
-  engine.release(tensor);
-  return values;
-}
-
 describe('generation with cached keys and values', () => {
   it('has the logits of recomputing the whole prefix each time', () =>
     withModel(async (engine, model) => {
@@ -60,11 +49,11 @@ describe('generation with cached keys and values', () => {
         using cache = new KeyValueCache(engine, config, ids.length);
         let done = 0;
         for (const piece of pieces) {
-          const cached = await extend(engine, model, cache, piece);
+          const cached = await nextLogits(engine, model, cache, piece);
           done += piece.length;
           expect(cache.length).toBe(done);
           using fresh = new KeyValueCache(engine, config, done);
-          const whole = await extend(engine, model, fresh, ids.slice(0, done));
+          const whole = await nextLogits(engine, model, fresh, ids.slice(0, done));
           for (const [i, logit] of whole.entries()) expect(Math.abs(cached[i] - logit)).toBeLessThan(1e-12);
         }
       }
@@ -76,7 +65,7 @@ describe('generation with cached keys and values', () => {
       const ids = [...prompt];
       for (let i = 0; i < 8; i++) {
         using cache = new KeyValueCache(engine, config, ids.length);
-        const logits = await extend(engine, model, cache, ids);
+        const logits = await nextLogits(engine, model, cache, ids);
         ids.push(logits.indexOf(Math.max(...logits)));
       }
       return ids.slice(prompt.length);
@@ -90,8 +79,8 @@ describe('generation with cached keys and values', () => {
     using model = new Llama(engine, config, config.maxPositionEmbeddings);
     model.initialize(5);
     using cache = new KeyValueCache(engine, config, 2);
-    await extend(engine, model, cache, [1, 2]);
-    await expect(extend(engine, model, cache, [3])).rejects.toThrow('the context of 2 tokens is full');
+    await nextLogits(engine, model, cache, [1, 2]);
+    await expect(nextLogits(engine, model, cache, [3])).rejects.toThrow('the context of 2 tokens is full');
   });
 });
 

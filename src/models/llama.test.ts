@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { nextLogits } from '../../tests/support/next-logits.js';
 import type { Engine } from '../engine/index.js';
 import { createReferenceEngine } from '../engine/reference/reference-engine.js';
 import { Tape } from '../tape/index.js';
@@ -39,13 +40,7 @@ async function lossOf(engine: Engine, model: Llama, sequences: readonly number[]
 /** Logits after the last token. */
 async function logitsAfter(engine: Engine, model: Llama, ids: readonly number[]): Promise<Float64Array> {
   using cache = new KeyValueCache(engine, model.config, ids.length);
-  const tensor = engine.allocate({ shape: [ids.length], dtype: 'i32', role: 'data', name: 'ids' });
-  engine.write(tensor, Int32Array.from(ids));
-  const logits = model.nextLogits(new Tape(engine), { ids: tensor, batch: 1, sequenceLength: ids.length }, cache);
-  const values = Float64Array.from(await engine.read(logits));
-  engine.release(logits);
-  engine.release(tensor);
-  return values;
+  return await nextLogits(engine, model, cache, ids);
 }
 
 async function withModel(given: LlamaConfig, body: (engine: Engine, model: Llama) => Promise<void>) {

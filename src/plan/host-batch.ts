@@ -1,6 +1,7 @@
 import type { Engine, Tensor } from '../engine/index.js';
 import type { LanguageModel } from '../models/index.js';
 import { Tape } from '../tape/index.js';
+import { usualLossChunk } from './memory-plan.js';
 
 /** Token ids of B sequences of T tokens and the tokens that follow each: what one micro-batch is made of. */
 export interface HostBatch {
@@ -55,7 +56,7 @@ export async function evaluateBatch(
   const loss = zeroLoss(engine);
   withTokens(engine, host, (ids, targets) => {
     const target = { targets, loss, scale: 1 };
-    model.loss(new Tape(engine), { ...host, ids }, target, { form: 'fused', chunk: 256 });
+    model.loss(new Tape(engine), { ...host, ids }, target, { form: 'fused', chunk: usualLossChunk });
   });
   return { loss: await takeScalar(engine, loss), tokens: countPredicted(host) };
 }

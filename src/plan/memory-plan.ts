@@ -49,6 +49,9 @@ export type MemoryPlan = z.infer<typeof schema>;
 export type RankSpec = z.infer<typeof rank>;
 export type SketchPlan = z.infer<typeof sketches>;
 
+/** Rows of logits that exist at a time, where nothing else is said; evaluation always takes these. */
+export const usualLossChunk = 256;
+
 /** Reads a plan document; throws InputError with the first thing that does not fit. */
 export function parsePlan(json: unknown, where: string): MemoryPlan {
   const parsed = schema.safeParse(json);

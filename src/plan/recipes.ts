@@ -1,6 +1,6 @@
 import { InputError } from '../engine/index.js';
-import { isSketchForm, type ProjectionFamily } from '../keep/index.js';
-import type { MemoryPlan, RankSpec } from './memory-plan.js';
+import type { ProjectionFamily } from '../keep/index.js';
+import { type MemoryPlan, type RankSpec, usualLossChunk } from './memory-plan.js';
 import { checkpointEveryRules, type SaveMode, saveModeRules } from './save-modes.js';
 
 /** Methods that exist, each with one sentence for people. */
@@ -115,7 +115,7 @@ export function makePlan(names: readonly string[], options: RecipeOptions): Memo
     loss:
       (options.lossForm ?? (eagerSketch ? 'full' : 'fused')) === 'full'
         ? { form: 'full' }
-        : { form: 'fused', chunk: options.lossChunk ?? 256 },
+        : { form: 'fused', chunk: options.lossChunk ?? usualLossChunk },
     updateScales: compact
       ? [{ match: '*.o_proj.weight', scale: scale * (options.outputScale ?? compactDefaults.outputScale) }]
       : [],
@@ -155,9 +155,4 @@ function refuseLooseOptions(compact: MethodName | undefined, mode: SaveMode, opt
       'use --sketch-when backward',
     );
   }
-}
-
-/** Whether a plan's sketches are formed in forward. */
-export function sketchesInForward(plan: MemoryPlan): boolean {
-  return plan.slots.some(({ form }) => isSketchForm(form) && form === 'sketch');
 }

@@ -2,6 +2,7 @@ import { deriveKey, type Engine, threefry } from '../../src/engine/index.js';
 import { type ProjectionSource, Projections, Sketcher, SlotKeeper, type SlotRecord } from '../../src/keep/index.js';
 import { Llama, type LlamaConfig, presets } from '../../src/models/index.js';
 import type { AdamWSettings } from '../../src/optim/index.js';
+import { takeScalar, withTokens, zeroLoss } from '../../src/plan/host-batch.js';
 import { type HostBatch, type MemoryPlan, makePlan, type RecipeOptions, resolvePlan } from '../../src/plan/index.js';
 import { Tape } from '../../src/tape/index.js';
 
@@ -92,23 +93,17 @@ export async function runPass(
     using own = new Projections(engine, options.seed ?? 1, Number.POSITIVE_INFINITY, resolved.sketches);
     const sketcher = new Sketcher(engine, options.projections ?? own);
     const keeper = new SlotKeeper(resolved, sketcher, (record) => slots.push(record));
-    const lossTensor = engine.allocate({ shape: [1], role: 'workspace', name: 'loss' });
-    engine.run('fill', { out: lossTensor, value: 0 });
+    const lossTensor = zeroLoss(engine);
     const scale = 1 / batches.reduce((sum, { targets }) => sum + targets.length, 0);
     for (const host of batches) {
-      const ids = engine.allocate({ shape: [host.inputs.length], dtype: 'i32', role: 'data', name: 'ids' });
-      const targets = engine.allocate({ shape: [host.inputs.length], dtype: 'i32', role: 'data', name: 'targets' });
-      engine.write(ids, host.inputs);
-      engine.write(targets, host.targets);
-      const tape = new Tape(engine, keeper);
-      model.loss(tape, { ...host, ids }, { targets, loss: lossTensor, scale }, plan.loss);
-      if (options.backward === false) tape.discard();
-      else tape.backward();
-      engine.release(ids);
-      engine.release(targets);
+      withTokens(engine, host, (ids, targets) => {
+        const tape = new Tape(engine, keeper);
+        model.loss(tape, { ...host, ids }, { targets, loss: lossTensor, scale }, plan.loss);
+        if (options.backward === false) tape.discard();
+        else tape.backward();
+      });
     }
-    [loss] = await engine.read(lossTensor);
-    engine.release(lossTensor);
+    loss = await takeScalar(engine, lossTensor);
     for (const parameter of model.parameters) {
       if (!parameter.gradient) continue;
       gradients.set(parameter.name, Float64Array.from(await engine.read(parameter.gradient)));

@@ -7,7 +7,7 @@
 export const byteSymbols: readonly string[] = makeByteSymbols();
 
 /** Byte of each character of {@link byteSymbols}. */
-export const symbolBytes: ReadonlyMap<string, number> = new Map(byteSymbols.map((symbol, byte) => [symbol, byte]));
+const symbolBytes: ReadonlyMap<string, number> = new Map(byteSymbols.map((symbol, byte) => [symbol, byte]));
 
 /** The bytes in the order that vocabularies list their characters. */
 export const bytesBySymbol: readonly number[] = byteSymbols
@@ -20,13 +20,6 @@ export const bytesBySymbol: readonly number[] = byteSymbols
  */
 export const gpt2Words =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
-
-/** Bytes written in the alphabet. */
-export function toSymbols(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += byteSymbols[byte];
-  return text;
-}
 
 /** Bytes of a text in the alphabet, or undefined if a character is none of it. */
 export function fromSymbols(text: string): Uint8Array | undefined {

@@ -4,7 +4,7 @@ import { expectTensor, matrix, type OpSpec, require } from './spec.js';
 /**
  * Matrix product C = op(A)·op(B), optionally plus C or plus an addend; op(X) is X or Xᵀ.
  *
- * Sums over K in blocks (see `gemmDepthBlocks`), each a sequential fused multiply-add: the bits of a result do not depend
+ * Sums over K in blocks (see `gemmDepth`), each a sequential fused multiply-add: the bits of a result do not depend
  * on tiles, threads or instruction set.
  */
 export interface GemmArgs {
@@ -32,18 +32,11 @@ export function gemmExtents(args: GemmArgs): readonly [m: number, n: number, k: 
   return [m, n, k];
 }
 
-/** Depth of one K block; the rule is shared by every engine and instruction set, so that they share bits. */
-export const gemmDepth = 384;
-
 /**
- * Depth of the next K block when `rest` remain: `gemmDepth` while at least two blocks remain, half of it (rounded up to 16)
- * when between one and two remain, else all.
+ * Depth of one K block: `gemmDepth` while at least two blocks remain, half of the rest (rounded up to 16) when between one and
+ * two remain, else all of it. The rule is the same on every instruction set, so that they share bits.
  */
-export function nextGemmDepth(rest: number): number {
-  if (rest >= 2 * gemmDepth) return gemmDepth;
-  if (rest > gemmDepth) return Math.ceil(rest / 2 / 16) * 16;
-  return rest;
-}
+export const gemmDepth = 384;
 
 /**
  * Rows of A and columns of B that are packed at a time; `columnUnit` is the widest register tile of any instruction set,

@@ -1,6 +1,6 @@
 // The addon as JavaScript sees it:
 //   tiers() · open(threads, isa, capacityBytes, block) -> handle · close(handle) · grow(handle, bytes) · info(handle)
-//   run(handle, opCode) · write(handle, offset, values, bf16) · read(handle, offset, values, bf16) · peak(isa) -> [f32, bf16]
+//   run(handle, opCode) · write(handle, offset, values, bf16) · read(handle, offset, values, bf16) · peak(isa, threads) -> [f32, bf16]
 // Handles are indices into a table that belongs to the JavaScript environment and are never used twice; every failure is a
 // JavaScript error with a `code`.
 #include <node_api.h>
@@ -10,6 +10,7 @@
 #include <new>
 #include <vector>
 
+#include "../peak/sum-over-threads.h"
 #include "bf16-values.h"
 #include "context.h"
 #include "run-op.h"
@@ -233,13 +234,17 @@ napi_value read(napi_env env, napi_callback_info info) {
 }
 
 napi_value peak(napi_env env, napi_callback_info info) {
-  const Arguments<1> given(env, info);
+  const Arguments<2> given(env, info);
+  int32_t threads = 0;
+  if (!given.complete || !readInteger(env, given.values[1], threads) || threads < 1) {
+    return fail(env, "NATIVE_ARGUMENTS", "peak(isa, threads)");
+  }
   const KernelTable* kernels = readTier(env, given.values[0]);
   if (kernels == nullptr) return fail(env, "NATIVE_ISA", "this machine does not support the instruction set");
   napi_value result, f32, bf16;
   napi_create_array_with_length(env, 2, &result);
-  napi_create_double(env, kernels->peak(), &f32);
-  napi_create_double(env, bf16Peak(), &bf16);
+  napi_create_double(env, sumOverThreads(threads, kernels->peak), &f32);
+  napi_create_double(env, sumOverThreads(threads, bf16Peak), &bf16);
   napi_set_element(env, result, 0, f32);
   napi_set_element(env, result, 1, bf16);
   return result;

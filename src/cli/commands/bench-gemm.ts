@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { type Engine, InputError, openEngine } from '../../engine/index.js';
+import { type Engine, InputError, openEngine, type Tensor } from '../../engine/index.js';
 import { measurePeak } from '../../engine/native/peak.js';
 import type { BenchGemmValues } from '../command-options.js';
 import { instructionSet } from '../machine.js';
@@ -44,9 +44,12 @@ interface Row {
   readonly threads: number;
   /** Median, 1e9 operations per second. */
   readonly gflops: number;
-  /** Fraction of the measured peak of so many threads. */
+  /** Median fraction of the peak that so many threads had together at the same moment. */
   readonly ofPeak: number;
+  /** Of `ofPeak`. */
   readonly spread: number;
+  /** How many times one thread's fraction of its peak: what the threads lose to each other, not to the machine. */
+  readonly scaling: number;
 }
 
 /** `compact bench gemm`. */
@@ -54,46 +57,96 @@ export async function benchGemm(values: BenchGemmValues, output: Output): Promis
   if (values.engine !== 'native') throw new InputError('bench gemm measures the native engine', 'leave out --engine');
   using progress = new Progress(output);
   const isa = instructionSet(values.engine);
-  const before = measurePeak({ isa });
-  const measured: Omit<Row, 'ofPeak'>[] = [];
-  for (const threads of new Set([1, threadsOf(values)])) {
-    using engine = await openEngine(values.engine, { threads });
-    for (const shape of shapes) {
-      progress.show(`${threads} threads, ${name(shape)} ${shape.trans}`);
-      const { median, spread } = await measure(engine, shape, values.repeats);
-      measured.push({ shape: name(shape), trans: shape.trans, dtype: 'f32', threads, gflops: median, spread });
+  const engines = new Map<number, Engine>();
+  try {
+    for (const threads of new Set([1, threadsOf(values)])) {
+      engines.set(threads, await openEngine(values.engine, { threads }));
     }
+    const rows: Row[] = [];
+    // The clock moves: the best reading is nearest to what the processor can do.
+    const peak = { f32: 0, bf16: null as number | null };
+    for (const shape of shapes) {
+      progress.show(`${name(shape)} ${shape.trans}`);
+      rows.push(...(await measure(engines, shape, values.repeats, isa)));
+      const { f32, bf16 } = measurePeak({ isa });
+      peak.f32 = Math.max(peak.f32, f32);
+      if (bf16 !== undefined) peak.bf16 = Math.max(peak.bf16 ?? 0, bf16);
+    }
+    tell(peak.f32, rows, output);
+    output.result({ instructionSet: isa ?? null, peak, rows });
+  } finally {
+    for (const engine of engines.values()) engine[Symbol.dispose]();
   }
-  const after = measurePeak({ isa });
-  // The clock moves: the better reading is nearer to what the processor could have done.
-  const f32 = Math.max(before.f32, after.f32);
-  const bf16 = before.bf16 === undefined ? null : Math.max(before.bf16, after.bf16 ?? 0);
-  const rows = measured.map((row): Row => ({ ...row, ofPeak: row.gflops / (f32 * row.threads) }));
-  tell(f32, rows, output);
-  output.result({ instructionSet: before.isa, peak: { f32, bf16 }, rows });
   return undefined;
 }
 
-/** GFLOP/s of one product, each reading long enough for the clock. */
-async function measure(engine: Engine, { m, n, k, trans }: Shape, repeats: number) {
-  const a = engine.allocate({ shape: trans === 'TN' ? [k, m] : [m, k], role: 'workspace', name: 'a' });
-  const b = engine.allocate({ shape: trans === 'NT' ? [n, k] : [k, n], role: 'workspace', name: 'b' });
-  const out = engine.allocate({ shape: [m, n], role: 'workspace', name: 'out' });
-  for (const x of [a, b]) engine.run('random', { out: x, family: 'gaussian', key: [1, 2], deviation: 1 });
-  const gemm = () => engine.run('gemm', { a, b, out, transA: trans === 'TN', transB: trans === 'NT' });
-  gemm();
-  const calls = Math.max(1, Math.ceil(0.01 / timeOf(gemm)));
-  const readings: number[] = [];
+/** One product on each engine in turn, each time beside the peak of as many threads: what slows one slows the other too. */
+async function measure(
+  engines: ReadonlyMap<number, Engine>,
+  shape: Shape,
+  repeats: number,
+  isa: ReturnType<typeof instructionSet>,
+): Promise<readonly Row[]> {
+  const products = Array.from(engines, ([threads, engine]) => ({ threads, product: new Product(engine, shape) }));
+  const readings = products.map(() => [] as { rate: number; ofPeak: number }[]);
   for (let repeat = 0; repeat < repeats; repeat++) {
-    const seconds = timeOf(() => {
-      for (let call = 0; call < calls; call++) gemm();
-    });
-    readings.push((2 * m * n * k * calls) / seconds / 1e9);
-    // Between readings timers and signals have their turn.
-    await new Promise((resolve) => setImmediate(resolve));
+    for (const [index, { threads, product }] of products.entries()) {
+      const rate = product.rate();
+      readings[index].push({ rate, ofPeak: rate / measurePeak({ isa, threads }).f32 });
+      // Between readings timers and signals have their turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
-  for (const tensor of [a, b, out]) engine.release(tensor);
-  return medianAndSpread(readings);
+  for (const { product } of products) product[Symbol.dispose]();
+  const ofPeaks = readings.map((ofShape) => medianAndSpread(ofShape.map(({ ofPeak }) => ofPeak)));
+  return products.map(({ threads }, index): Row => {
+    const ofPeak = ofPeaks[index];
+    return {
+      shape: name(shape),
+      trans: shape.trans,
+      dtype: 'f32',
+      threads,
+      gflops: medianAndSpread(readings[index].map(({ rate }) => rate)).median,
+      ofPeak: ofPeak.median,
+      spread: ofPeak.spread,
+      scaling: (threads * ofPeak.median) / ofPeaks[0].median,
+    };
+  });
+}
+
+/** Operands of one shape on one engine. */
+class Product implements Disposable {
+  readonly #engine: Engine;
+  readonly #operands: readonly Tensor[];
+  readonly #run: () => void;
+  readonly #flops: number;
+  readonly #calls: number;
+
+  constructor(engine: Engine, { m, n, k, trans }: Shape) {
+    const a = engine.allocate({ shape: trans === 'TN' ? [k, m] : [m, k], role: 'workspace', name: 'a' });
+    const b = engine.allocate({ shape: trans === 'NT' ? [n, k] : [k, n], role: 'workspace', name: 'b' });
+    const out = engine.allocate({ shape: [m, n], role: 'workspace', name: 'out' });
+    for (const x of [a, b]) engine.run('random', { out: x, family: 'gaussian', key: [1, 2], deviation: 1 });
+    this.#engine = engine;
+    this.#operands = [a, b, out];
+    this.#run = () => engine.run('gemm', { a, b, out, transA: trans === 'TN', transB: trans === 'NT' });
+    this.#flops = 2 * m * n * k;
+    this.#run();
+    // Each reading long enough for the clock.
+    this.#calls = Math.max(1, Math.ceil(0.02 / timeOf(this.#run)));
+  }
+
+  /** GFLOP/s. */
+  rate(): number {
+    const seconds = timeOf(() => {
+      for (let call = 0; call < this.#calls; call++) this.#run();
+    });
+    return (this.#flops * this.#calls) / seconds / 1e9;
+  }
+
+  [Symbol.dispose](): void {
+    for (const tensor of this.#operands) this.#engine.release(tensor);
+  }
 }
 
 function timeOf(body: () => void): number {
@@ -107,14 +160,17 @@ function name({ m, n, k }: Shape): string {
 }
 
 function tell(peak: number, rows: readonly Row[], output: Output): void {
-  output.say(`peak of one thread: ${peak.toFixed(0)} GFLOP/s`);
+  output.say(
+    `peak of one thread: ${peak.toFixed(0)} GFLOP/s; "of peak" is of what so many threads reach at the same moment`,
+  );
   const table = new Table({
-    head: ['m×n×k', '', 'threads', 'GFLOP/s', 'of peak', 'spread'],
-    colAligns: ['left', 'left', 'right', 'right', 'right', 'right'],
+    head: ['m×n×k', '', 'threads', 'GFLOP/s', 'of peak', 'spread', 'scaling'],
+    colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [], compact: true },
   });
-  for (const { shape, trans, threads, gflops, ofPeak, spread } of rows) {
-    table.push([shape, trans, threads, gflops.toFixed(0), percent(ofPeak), percent(spread)]);
+  for (const { shape, trans, threads, gflops, ofPeak, spread, scaling } of rows) {
+    const times = threads === 1 ? '' : `${scaling.toFixed(2)} ×`;
+    table.push([shape, trans, threads, gflops.toFixed(0), percent(ofPeak), percent(spread), times]);
   }
   output.say(table.toString());
 }

@@ -25,10 +25,12 @@ interface StepBench {
   readonly tokensPerSecond: number;
   readonly peak: number;
   readonly savedPeak: number;
+  /** How many times as fast as the first method: median over the rounds. */
+  readonly speed: number;
   /** Of matrix products in one step. */
   readonly flops: number;
   readonly gflops: number;
-  /** Fraction of the measured peak of all threads; null for the reference engine. */
+  /** Fraction of what all threads together reached in registers between the steps; null for the reference engine. */
   readonly ofPeak: number | null;
   /** The same step on the engine that computes nothing: what JavaScript itself takes. */
   readonly javascript: { readonly secondsPerStep: number; readonly share: number };
@@ -40,12 +42,11 @@ export async function benchStep(values: BenchStepValues, output: Output): Promis
   const model = chooseModel(values);
   const candidates = await chooseCandidates(values, model);
   using progress = new Progress(output);
-  const peak = values.engine === 'native' ? measurePeak({ isa: instructionSet(values.engine) }).f32 : undefined;
-  const measured = await measure(candidates, values, progress);
+  const { measured, peak } = await measure(candidates, values, progress);
   const rows: StepBench[] = [];
   for (const [index, { method, settings }] of candidates.entries()) {
     const dry = await drySeconds(settings, threadsOf(values));
-    rows.push(summarize(method, settings, measured[index], { dry, peak, threads: threadsOf(values) }));
+    rows.push(summarize(method, settings, measured[index], { dry, peak, first: measured[0] }));
   }
   tell(rows, output);
   output.result(values.methods ? { rows } : rows[0]);
@@ -86,24 +87,37 @@ interface Measurement {
   readonly flops: number;
 }
 
+interface Measurements {
+  readonly measured: readonly Measurement[];
+  /** Median peak of all threads together, GFLOP/s; undefined for the reference engine. */
+  readonly peak: number | undefined;
+}
+
 /** Steps of all candidates in turn, so that whatever else the machine does meets all of them alike. */
 async function measure(
   candidates: readonly Candidate[],
   values: BenchStepValues,
   progress: Progress,
-): Promise<readonly Measurement[]> {
+): Promise<Measurements> {
+  const peaks: number[] = [];
   const trainers: Trainer[] = [];
   try {
     for (const { settings } of candidates) trainers.push(await openTrainer(settings, values));
     const running = trainers.map((trainer) => ({ steps: trainer.run(), reports: [] as StepReport[] }));
     for (let step = 0; step <= values.steps; step++) {
+      if (values.engine === 'native') {
+        peaks.push(measurePeak({ isa: instructionSet(values.engine), threads: threadsOf(values) }).f32);
+      }
       for (const [index, { steps, reports }] of running.entries()) {
         progress.show(`${candidates[index].method}: step ${step} of ${values.steps}`);
         const { value } = await steps.next();
         if (value && step > 0) reports.push(value);
       }
     }
-    return running.map(({ reports }, index) => ({ reports, flops: trainers[index].prediction.flops }));
+    return {
+      measured: running.map(({ reports }, index) => ({ reports, flops: trainers[index].prediction.flops })),
+      peak: peaks.length > 0 ? medianAndSpread(peaks).median : undefined,
+    };
   } finally {
     for (const trainer of trainers) await trainer[Symbol.asyncDispose]();
   }
@@ -152,7 +166,7 @@ function summarize(
   method: string,
   { batch, accumulate, sequenceLength }: TrainingSettings,
   { reports, flops }: Measurement,
-  { dry, peak, threads }: { readonly dry: number; readonly peak: number | undefined; readonly threads: number },
+  { dry, peak, first }: { readonly dry: number; readonly peak: number | undefined; readonly first: Measurement },
 ): StepBench {
   const { median, spread } = medianAndSpread(reports.map(({ seconds }) => seconds));
   const { memory } = reports[reports.length - 1];
@@ -161,20 +175,21 @@ function summarize(
     method,
     secondsPerStep: median,
     spread,
+    speed: medianAndSpread(reports.map(({ seconds }, round) => first.reports[round].seconds / seconds)).median,
     tokensPerSecond: (batch * accumulate * sequenceLength) / median,
     peak: memory.peak,
     savedPeak: memory.peakByRole.saved,
     flops,
     gflops,
-    ofPeak: peak === undefined ? null : gflops / (peak * threads),
+    ofPeak: peak === undefined ? null : gflops / peak,
     javascript: { secondsPerStep: dry, share: dry / median },
   };
 }
 
 function tell(rows: readonly StepBench[], output: Output): void {
   const table = new Table({
-    head: ['method', 'step', 'spread', 'tokens/s', 'GFLOP/s', 'of peak', 'memory', 'saved', 'JavaScript'],
-    colAligns: ['left', ...Array.from({ length: 8 }, () => 'right' as const)],
+    head: ['method', 'step', 'spread', 'speed', 'tokens/s', 'GFLOP/s', 'of peak', 'memory', 'saved', 'JavaScript'],
+    colAligns: ['left', ...Array.from({ length: 9 }, () => 'right' as const)],
     style: { head: [], border: [], compact: true },
   });
   const percent = (fraction: number) => `${(100 * fraction).toFixed(1)} %`;
@@ -183,6 +198,7 @@ function tell(rows: readonly StepBench[], output: Output): void {
       row.method,
       formatDuration(row.secondsPerStep),
       percent(row.spread),
+      `${row.speed.toFixed(2)} ×`,
       formatCount(row.tokensPerSecond),
       row.gflops.toFixed(0),
       row.ofPeak === null ? '–' : percent(row.ofPeak),

@@ -27,8 +27,8 @@ export interface NativeAddon {
   run(handle: NativeHandle, opCode: number): void;
   write(handle: NativeHandle, byteOffset: number, values: RawValues, bf16: boolean): void;
   read(handle: NativeHandle, byteOffset: number, values: RawValues, bf16: boolean): void;
-  /** GFLOP/s of one thread in registers, f32 and bf16; 0 where there is no such instruction. */
-  peak(isa: Isa): readonly [f32: number, bf16: number];
+  /** GFLOP/s of so many simultaneous threads in registers, f32 and bf16; 0 where there is no such instruction. */
+  peak(isa: Isa, threads: number): readonly [f32: number, bf16: number];
 }
 
 /** Folder of the package: the nearest one above this file that has a package.json, for `src/` and `dist/` alike. */

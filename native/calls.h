@@ -141,6 +141,14 @@ struct ScaleCall {
   float factor;
 };
 
+struct AxpbyCall {
+  const float* x;
+  float* out;
+  const float* alphaFactor;  // may be null
+  int64_t count;
+  double alpha, beta;
+};
+
 struct AdamState {
   float *firstMoment, *secondMoment;
   const float* gradientScale;  // may be null
@@ -216,6 +224,7 @@ struct KernelTable {
   void (*clipFactor)(Pool*, const ClipFactorCall&);
   void (*random)(Pool*, const RandomCall&);
   void (*orthonormalize)(Pool*, const OrthonormalizeCall&);
+  void (*axpby)(Pool*, const AxpbyCall&);
   /** GFLOP/s of a loop of fused multiply-adds in registers, on the calling thread. */
   double (*peak)();
 };

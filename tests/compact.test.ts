@@ -3,7 +3,7 @@ import type { Engine, Tensor } from '../src/engine/index.js';
 import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
 import { type ProjectionFamily, Projections, projectionFamilies, type Sketch } from '../src/keep/index.js';
 import { Llama } from '../src/models/index.js';
-import { AdamW } from '../src/optim/index.js';
+import { Optimizer } from '../src/optim/index.js';
 import { type MemoryPlan, resolvePlan } from '../src/plan/index.js';
 import { Parameter } from '../src/tape/index.js';
 import {
@@ -210,8 +210,11 @@ async function trainOneLayer(
     Float64Array.from({ length: m * n }, (_, i) => Math.sin(i)),
   );
   const parameter = new Parameter('w', tensor);
-  const projections = p && fixedProjection(engine, p);
-  const optimizer = new AdamW(engine, [parameter], adamSettings, () => ({ sketch, scale }), projections);
+  const optimizer = new Optimizer(engine, [parameter], {
+    settings: adamSettings,
+    rules: () => ({ update: { name: 'adamw' }, sketch, scale }),
+    projections: fixedProjection(engine, p ?? new Float64Array()),
+  });
   for (let step = 0; step < steps; step++) {
     const weight = Float64Array.from(await engine.read(tensor));
     const dense = weight.map((value, i) => Math.cos(3 * value + i + step));

@@ -262,6 +262,16 @@ void scale(Runner& r) {
   if (r.ok()) r.kernels.scale(r.pool, c);
 }
 
+void axpby(Runner& r) {
+  AxpbyCall c{};
+  c.count = r.read.extent();
+  c.alpha = r.read.number(), c.beta = r.read.number();
+  c.x = r.read.floats(c.count);
+  c.out = r.read.floats(c.count);
+  c.alphaFactor = r.read.optionalFloats(1);
+  if (r.ok()) r.kernels.axpby(r.pool, c);
+}
+
 AdamState adamState(Reader& read) {
   AdamState s{};
   s.count = read.extent();
@@ -335,6 +345,7 @@ constexpr OpFunction opFunctions[] = {
     gemm,   embedding,  embeddingBackward, rmsNorm, rmsNormBackward, rope,  attention,   attentionBackward,
     swiglu, swigluBackward, logSoftmax,    nllLoss, nllLossBackward, crossEntropy, fill, copy,
     add,    scale,      adamW,             adamDirection, squaredNorm, clipFactor, random, orthonormalize,
+    axpby,
 };
 
 }  // namespace

@@ -34,6 +34,17 @@ void scaleKernel(Pool* pool, const compact::ScaleCall& call) {
   });
 }
 
+/** out ← beta·out + alpha·x; alpha times its factor is rounded once. */
+void axpbyKernel(Pool* pool, const compact::AxpbyCall& call) {
+  const double factor = call.alphaFactor != nullptr ? static_cast<double>(*call.alphaFactor) : 1.0;
+  const Vec alpha = set(static_cast<float>(call.alpha * factor)), beta = set(static_cast<float>(call.beta));
+  parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
+    const float* x = call.x + begin;
+    float* out = call.out + begin;
+    forEachVec(end - begin, [&](auto at, auto put) { put(out, fma(alpha, at(x), mul(beta, at(out)))); });
+  });
+}
+
 /** out = x, converted where the element types differ. */
 void copyKernel(Pool* pool, const compact::CopyCall& call) {
   using compact::Stored;

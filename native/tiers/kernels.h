@@ -50,6 +50,7 @@ constexpr compact::KernelTable kernelTable(const char* name) {
       clipFactorKernel,
       randomKernel,
       orthonormalizeKernel,
+      axpbyKernel,
       peakF32,
   };
 }

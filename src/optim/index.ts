@@ -1,7 +1,12 @@
 /**
  * @module optim
- * AdamW on dense and on compressed gradients, clipping, learning-rate schedules.
+ * Updates of parameters: kinds of optimizer state on dense and on compressed gradients, clipping, learning-rate schedules.
  */
-export { AdamW, type AdamWSettings, type StepContext, type UpdateRule } from './adamw.js';
 export { clipFactor } from './clip.js';
+export type { Direction, GradientSpace, WeightStep } from './direction.js';
+export type { Expander } from './expander.js';
+export { Optimizer, type OptimizerOptions, type UpdateRule } from './optimizer.js';
+export type { ParameterUpdater, UpdateTarget } from './parameter-updater.js';
 export { learningRateAt, type Schedule, type ScheduleName, scheduleNames } from './schedule.js';
+export type { AdamWSettings, StepContext } from './settings.js';
+export { type DirectionSpec, type UpdateSpec, updateSchema } from './update-spec.js';

@@ -23,6 +23,12 @@ describe('a plan document', () => {
     ['an unknown loss', { ...compact, loss: { form: 'none' } }, /^plan\.json: loss\.form: /],
     ['a chunk of nothing', { ...compact, loss: { form: 'fused', chunk: 0 } }, /^plan\.json: loss\.chunk: /],
     ['an unknown update', { ...compact, update: 'never' }, /^plan\.json: update: /],
+    ['no optimizer', { ...compact, optimizer: [] }, /^plan\.json: optimizer: /],
+    [
+      'an unknown optimizer',
+      { ...compact, optimizer: [{ match: '*', update: { name: 'adamu' } }] },
+      /^plan\.json: optimizer\.0\.update\.name: /,
+    ],
     ['no weights to sketch', sketches({ weights: [] }), /^plan\.json: sketches\.weights: /],
     ['an unknown projection', sketches({ projection: 'srht' }), /^plan\.json: sketches\.projection: /],
     ['a ratio above 1', sketches({ rank: { ratio: 1.5 } }), /^plan\.json: sketches\.rank/],

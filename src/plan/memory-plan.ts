@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { InputError } from '../engine/index.js';
 import { formNames, projectionFamilies } from '../keep/index.js';
+import { updateSchema } from '../optim/index.js';
 
 const rank = z.union([
   z.strictObject({ ratio: z.number().positive().max(1) }),
@@ -8,6 +9,7 @@ const rank = z.union([
 ]);
 
 const slotRule = z.strictObject({ match: z.string().min(1), form: z.enum(formNames) });
+const optimizerRule = z.strictObject({ match: z.string().min(1), update: updateSchema });
 const scaleRule = z.strictObject({ match: z.string().min(1), scale: z.number() });
 
 const sketches = z.strictObject({
@@ -35,6 +37,8 @@ const schema = z.strictObject({
     z.strictObject({ form: z.literal('full') }),
     z.strictObject({ form: z.literal('fused'), chunk: z.number().int().positive() }),
   ]),
+  /** How parameters are updated and in what form that state is kept, by pattern; the last match holds. */
+  optimizer: z.array(optimizerRule).min(1),
   /** Factors on the updates of weights outside `sketches`, by pattern; the last match holds, else 1. */
   updateScales: z.array(scaleRule),
   /** `after` all gradients are there, or `fused`: each gradient is used and freed as it appears in backward. */
@@ -48,6 +52,7 @@ const schema = z.strictObject({
 export type MemoryPlan = z.infer<typeof schema>;
 export type RankSpec = z.infer<typeof rank>;
 export type SketchPlan = z.infer<typeof sketches>;
+export type OptimizerRule = z.infer<typeof optimizerRule>;
 
 /** Rows of logits that exist at a time, where nothing else is said; evaluation always takes these. */
 export const usualLossChunk = 256;

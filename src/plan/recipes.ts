@@ -116,6 +116,7 @@ export function makePlan(names: readonly string[], options: RecipeOptions): Memo
       (options.lossForm ?? (eagerSketch ? 'full' : 'fused')) === 'full'
         ? { form: 'full' }
         : { form: 'fused', chunk: options.lossChunk ?? usualLossChunk },
+    optimizer: [{ match: '*', update: { name: 'adamw' } }],
     updateScales: compact
       ? [{ match: '*.o_proj.weight', scale: scale * (options.outputScale ?? compactDefaults.outputScale) }]
       : [],

@@ -134,6 +134,11 @@ describe('a plan that cannot be carried out is refused with a sentence', () => {
       { ...plan('lean'), sketches: sketchesOf('*.nothing.weight') },
       /no linear layer matches \*\.nothing\.weight/,
     ],
+    [
+      'no optimizer for a parameter',
+      { ...plan('lean'), optimizer: [{ match: '*_proj.weight', update: { name: 'adamw' } }] },
+      /no optimizer is given for "model\.embed_tokens\.weight"/,
+    ],
   ])('%s', async (_, memoryPlan, sentence) => {
     await expect(dryRun(memoryPlan)).rejects.toThrow(PlanError);
     await expect(dryRun(memoryPlan)).rejects.toThrow(sentence);

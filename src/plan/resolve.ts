@@ -43,7 +43,10 @@ export function resolvePlan(plan: MemoryPlan, model: LanguageModel): ResolvedPla
     updateRule(parameter) {
       const sketch = sketched.get(parameter.name);
       const scale = sketch ? plan.sketches?.scale : lastMatch(plan.updateScales, parameter.name)?.scale;
-      return { sketch, scale: scale ?? 1 };
+      const rule = lastMatch(plan.optimizer, parameter.name);
+      if (!rule)
+        throw new PlanError(`plan: no optimizer is given for "${parameter.name}"`, 'add a rule that matches "*"');
+      return { update: rule.update, sketch, scale: scale ?? 1 };
     },
   };
 }

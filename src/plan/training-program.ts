@@ -1,7 +1,7 @@
 import { type Engine, InputError, type StaticLayout } from '../engine/index.js';
 import { Projections, Sketcher, SlotKeeper, type SlotRecord } from '../keep/index.js';
 import type { LanguageModel } from '../models/index.js';
-import { AdamW, type AdamWSettings, clipFactor, type StepContext } from '../optim/index.js';
+import { type AdamWSettings, clipFactor, Optimizer, type StepContext } from '../optim/index.js';
 import { type Parameter, Tape } from '../tape/index.js';
 import { countPredicted, evaluateBatch, type HostBatch, takeScalar, withTokens, zeroLoss } from './host-batch.js';
 import type { MemoryPlan } from './memory-plan.js';
@@ -26,7 +26,7 @@ export interface StepResult {
  * runs on the dry engine to predict and on a real engine to train.
  */
 export class TrainingProgram implements Disposable {
-  readonly optimizer: AdamW;
+  readonly optimizer: Optimizer;
   readonly #engine: Engine;
   readonly #model: LanguageModel;
   readonly #plan: MemoryPlan;
@@ -50,13 +50,11 @@ export class TrainingProgram implements Disposable {
     const gap = plan.sketches?.updateGap ?? Number.POSITIVE_INFINITY;
     this.#projections = new Projections(engine, options.seed, gap, this.#resolved.sketches);
     this.#keeper = new SlotKeeper(this.#resolved, new Sketcher(engine, this.#projections), options.onSlot);
-    this.optimizer = new AdamW(
-      engine,
-      model.parameters,
-      options.optimizer,
-      (parameter) => this.#resolved.updateRule(parameter),
-      this.#projections,
-    );
+    this.optimizer = new Optimizer(engine, model.parameters, {
+      settings: options.optimizer,
+      rules: (parameter) => this.#resolved.updateRule(parameter),
+      projections: this.#projections,
+    });
   }
 
   /**

@@ -1,6 +1,14 @@
 import type { OpName } from '../../src/engine/index.js';
 import { attentionBackwardCases, attentionCases } from './cases/attention.js';
-import { addCases, copyCases, fillCases, scaleCases, swigluBackwardCases, swigluCases } from './cases/elementwise.js';
+import {
+  addCases,
+  axpbyCases,
+  copyCases,
+  fillCases,
+  scaleCases,
+  swigluBackwardCases,
+  swigluCases,
+} from './cases/elementwise.js';
 import { gemmCases } from './cases/gemm.js';
 import { crossEntropyCases, logSoftmaxCases, nllLossBackwardCases, nllLossCases } from './cases/loss.js';
 import { rmsNormBackwardCases, rmsNormCases } from './cases/norms.js';
@@ -29,6 +37,7 @@ export const contractCases: { readonly [K in OpName]: OpCases<K> } = {
   copy: copyCases,
   add: addCases,
   scale: scaleCases,
+  axpby: axpbyCases,
   adamW: adamWCases,
   adamDirection: adamDirectionCases,
   squaredNorm: squaredNormCases,

@@ -157,6 +157,12 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
     },
   ],
   scale: [{ args: (t) => ({ x: t([3], 'bf16'), factor: 2 }), message: 'scale x: expected f32, found bf16' }],
+  axpby: [
+    {
+      args: (t) => ({ x: t([3]), out: t([4]), alpha: 1, beta: 1 }),
+      message: 'axpby out: expected [3], found [4]',
+    },
+  ],
   adamW: [
     {
       args: (t) => ({

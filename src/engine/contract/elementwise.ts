@@ -65,3 +65,24 @@ export const scale: OpSpec<ScaleArgs> = {
   },
   flops: () => 0,
 };
+
+/** out ← beta·out + alpha·x, the update of BLAS' name; with `alphaFactor`, alpha is multiplied by it first. */
+export interface AxpbyArgs {
+  readonly x: Tensor;
+  /** Same shape as `x`. */
+  readonly out: Tensor;
+  readonly alpha: number;
+  readonly beta: number;
+  /** [1]; a factor that only the engine knows, such as that of clipping. */
+  readonly alphaFactor?: Tensor;
+}
+
+export const axpby: OpSpec<AxpbyArgs> = {
+  access: { x: 'read', out: 'update', alphaFactor: 'read' },
+  check({ x, out, alphaFactor }) {
+    expectTensor('axpby x', x, x.shape);
+    expectTensor('axpby out', out, x.shape);
+    if (alphaFactor) expectTensor('axpby alphaFactor', alphaFactor, [1]);
+  },
+  flops: () => 0,
+};

@@ -34,6 +34,7 @@ export interface OpArgs {
   readonly copy: elementwise.CopyArgs;
   readonly add: elementwise.AddArgs;
   readonly scale: elementwise.ScaleArgs;
+  readonly axpby: elementwise.AxpbyArgs;
   readonly adamW: optimizer.AdamWArgs;
   readonly adamDirection: optimizer.AdamDirectionArgs;
   readonly squaredNorm: optimizer.SquaredNormArgs;
@@ -63,6 +64,7 @@ export const ops: { readonly [K in OpName]: OpSpec<OpArgs[K]> } = {
   copy: elementwise.copy,
   add: elementwise.add,
   scale: elementwise.scale,
+  axpby: elementwise.axpby,
   adamW: optimizer.adamW,
   adamDirection: optimizer.adamDirection,
   squaredNorm: optimizer.squaredNorm,

@@ -49,6 +49,7 @@ const kernels: Kernels = {
   copy: nothing,
   add: nothing,
   scale: nothing,
+  axpby: nothing,
   adamW: nothing,
   adamDirection: nothing,
   squaredNorm: nothing,

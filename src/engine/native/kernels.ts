@@ -34,6 +34,7 @@ const opCodes: { readonly [K in OpName]: number } = {
   clipFactor: 21,
   random: 22,
   orthonormalize: 23,
+  axpby: 24,
 };
 
 /** What an op passes to C++: numbers, flags, tensors (as byte offsets) and left-out tensors (as −1). */
@@ -106,6 +107,7 @@ const argumentsOf: Arguments = {
   copy: ({ x, out }) => [sizeOf(x.shape), x.dtype === 'bf16', out.dtype === 'bf16', x, out],
   add: ({ a, b, out }) => [sizeOf(a.shape), a, b, out],
   scale: ({ x, factor }) => [sizeOf(x.shape), factor, x],
+  axpby: ({ x, out, alpha, beta, alphaFactor }) => [sizeOf(x.shape), alpha, beta, x, out, alphaFactor],
   adamW: (args) => [
     ...adamState(args),
     args.learningRate,
@@ -171,6 +173,7 @@ export function nativeKernels(block: Float64Array, run: (opCode: number) => void
     copy: kernel('copy'),
     add: kernel('add'),
     scale: kernel('scale'),
+    axpby: kernel('axpby'),
     adamW: kernel('adamW'),
     adamDirection: kernel('adamDirection'),
     squaredNorm: kernel('squaredNorm'),

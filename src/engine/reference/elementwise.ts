@@ -1,4 +1,4 @@
-import type { AddArgs, CopyArgs, FillArgs, ScaleArgs } from '../contract/elementwise.js';
+import type { AddArgs, AxpbyArgs, CopyArgs, FillArgs, ScaleArgs } from '../contract/elementwise.js';
 import { type ReferenceMemory, storeBf16 } from './memory.js';
 
 /** out = value. */
@@ -24,4 +24,12 @@ export function add(memory: ReferenceMemory, args: AddArgs): void {
 export function scale(memory: ReferenceMemory, args: ScaleArgs): void {
   const x = memory.floats(args.x);
   for (let i = 0; i < x.length; i++) x[i] *= args.factor;
+}
+
+/** out ← beta·out + alpha·x. */
+export function axpby(memory: ReferenceMemory, args: AxpbyArgs): void {
+  const x = memory.floats(args.x);
+  const out = memory.floats(args.out);
+  const alpha = args.alpha * (memory.optionalFloats(args.alphaFactor)?.[0] ?? 1);
+  for (let i = 0; i < out.length; i++) out[i] = args.beta * out[i] + alpha * x[i];
 }

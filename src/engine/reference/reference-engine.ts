@@ -1,7 +1,7 @@
 import type { Kernels } from '../contract/index.js';
 import { type Backend, Engine } from '../engine.js';
 import { attention, attentionBackward } from './attention.js';
-import { add, copy, fill, scale } from './elementwise.js';
+import { add, axpby, copy, fill, scale } from './elementwise.js';
 import { embedding, embeddingBackward } from './embedding.js';
 import { gemm } from './gemm.js';
 import { crossEntropy, logSoftmax, nllLoss, nllLossBackward } from './loss.js';
@@ -58,6 +58,7 @@ function bindKernels(memory: ReferenceMemory): Kernels {
     copy: (args) => copy(memory, args),
     add: (args) => add(memory, args),
     scale: (args) => scale(memory, args),
+    axpby: (args) => axpby(memory, args),
     adamW: (args) => adamW(memory, args),
     adamDirection: (args) => adamDirection(memory, args),
     squaredNorm: (args) => squaredNorm(memory, args),

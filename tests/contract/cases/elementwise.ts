@@ -78,6 +78,20 @@ export const scaleCases: OpCases<'scale'> = {
   because: 'one rounding; the factors are exact in f32',
 };
 
+export const axpbyCases: OpCases<'axpby'> = {
+  cases: shapes.flatMap((shape) =>
+    [undefined, 0.37].map(
+      (factor): OpCase<'axpby'> => ({
+        label: `[${shape}]${factor === undefined ? '' : ' with a factor'}`,
+        operands: { x: normal(shape), out: normal(shape), ...(factor && { alphaFactor: given([1], [factor]) }) },
+        scalars: { alpha: -0.3, beta: factor ? 0.9 : 1 },
+      }),
+    ),
+  ),
+  tolerance: () => ({ absolute: 2 * epsilon32, relative: 2 * epsilon32 }),
+  because: 'both factors are rounded, and so is each product; the sum may cancel',
+};
+
 /** Gates far out on both sides, where e^−g overflows or vanishes. */
 const extremes = [-1e4, -200, -104, -88.5, -87, -20, -1.278, -1e-8, 0, 1e-8, 20, 87, 88.5, 104, 200, 1e4];
 const extremeGate = byIndex([4, 17], (index) => extremes[index % extremes.length]);

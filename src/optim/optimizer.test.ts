@@ -3,7 +3,8 @@ import type { Tensor } from '../engine/index.js';
 import { createReferenceEngine } from '../engine/reference/reference-engine.js';
 import type { ProjectionSource, Sketch } from '../keep/index.js';
 import { Parameter } from '../tape/index.js';
-import { AdamW, type AdamWSettings } from './adamw.js';
+import { Optimizer } from './optimizer.js';
+import type { AdamWSettings } from './settings.js';
 
 const settings: AdamWSettings = { beta1: 0.9, beta2: 0.99, epsilon: 1e-3, epsilonForm: 'standard', weightDecay: 0 };
 const learningRate = 0.02;
@@ -54,13 +55,11 @@ async function onEngine({ shape = [2, 4], scale = 1, gradientScale, sketch, proj
   };
   let scaleTensor: Tensor | undefined;
   if (gradientScale !== undefined) scaleTensor = upload('clip', 'gradient', [1], Float64Array.of(gradientScale));
-  const optimizer = new AdamW(
-    engine,
-    [parameter],
-    { ...settings, ...run.settings },
-    () => ({ sketch, scale }),
+  const optimizer = new Optimizer(engine, [parameter], {
+    settings: { ...settings, ...run.settings },
+    rules: () => ({ update: { name: 'adamw' }, sketch, scale }),
     projections,
-  );
+  });
   const gradientShape = sketch ? [sketch.rank, shape[0]] : shape;
   for (let step = 0; step < steps; step++) {
     const length = gradientShape[0] * (gradientShape[1] ?? 1);
@@ -181,8 +180,11 @@ describe('AdamW on a compressed gradient', () => {
       new Parameter(name, engine.allocate({ shape: [30, 40], role: 'weight', name }), trainable);
     const parameters = [make('dense'), make('sketched'), make('frozen', false)];
     const wide: Sketch = { group: 0, inputSize: 40, rank: 5, family: 'gaussian' };
-    const rule = ({ name }: Parameter) => ({ sketch: name === 'sketched' ? wide : undefined, scale: 1 });
-    using optimizer = new AdamW(engine, parameters, settings, rule);
+    using optimizer = new Optimizer(engine, parameters, {
+      settings,
+      rules: ({ name }) => ({ update: { name: 'adamw' }, sketch: name === 'sketched' ? wide : undefined, scale: 1 }),
+      projections: { with: () => expect.unreachable('no update, no projection') },
+    });
     expect([...optimizer.state()].map(([name, { shape }]) => [name, shape])).toEqual([
       ['dense.exp_avg', [30, 40]],
       ['dense.exp_avg_sq', [30, 40]],
@@ -199,7 +201,11 @@ describe('AdamW leaves alone', () => {
     const tensor = engine.allocate({ shape: [3], role: 'weight', name: 'w' });
     engine.write(tensor, Float64Array.of(1, 2, 3));
     const parameter = new Parameter('w', tensor);
-    using optimizer = new AdamW(engine, [parameter], settings, () => ({ sketch: undefined, scale: 1 }));
+    using optimizer = new Optimizer(engine, [parameter], {
+      settings,
+      rules: () => ({ update: { name: 'adamw' }, sketch: undefined, scale: 1 }),
+      projections: { with: () => expect.unreachable('nothing is sketched') },
+    });
     optimizer.update(parameter, { step: 0, learningRate });
     expect([...(await engine.read(tensor))]).toEqual([1, 2, 3]);
   });

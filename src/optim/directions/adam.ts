@@ -1,0 +1,40 @@
+import { type Direction, type GradientSpace, zeroState } from '../direction.js';
+import type { AdamWSettings, StepContext } from '../settings.js';
+
+/** Adam's direction (arXiv 1412.6980, 1711.05101) with both moments in f32, of the gradient's shape. */
+export function adamDirection(space: GradientSpace): Direction {
+  const { engine, shape, settings } = space;
+  const firstMoment = zeroState(space, 'exp_avg', shape);
+  const secondMoment = zeroState(space, 'exp_avg_sq', shape);
+  const moments = { firstMoment, secondMoment };
+  return {
+    state: new Map([
+      ['exp_avg', firstMoment],
+      ['exp_avg_sq', secondMoment],
+    ]),
+    take: (gradient, factor, context) =>
+      engine.run('adamDirection', { ...adamConstants(settings, context), ...moments, gradient, factor }),
+    updateDense: (weight, gradient, step, context) =>
+      engine.run('adamW', { ...adamConstants(settings, context), ...moments, weight, gradient, ...step }),
+    [Symbol.dispose]() {
+      engine.release(firstMoment);
+      engine.release(secondMoment);
+    },
+  };
+}
+
+/** Adam's constants of step t, with ε moved to where the ops have it. */
+export function adamConstants(
+  { beta1, beta2, epsilon, epsilonForm }: AdamWSettings,
+  { step, gradientScale }: StepContext,
+) {
+  const correction2 = 1 - beta2 ** (step + 1);
+  return {
+    beta1,
+    beta2,
+    epsilon: epsilonForm === 'standard' ? epsilon : epsilon / Math.sqrt(correction2),
+    correction1: 1 - beta1 ** (step + 1),
+    correction2,
+    ...(gradientScale && { gradientScale }),
+  };
+}

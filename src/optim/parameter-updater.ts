@@ -1,0 +1,49 @@
+import type { Tensor } from '../engine/index.js';
+import type { Direction, GradientSpace, WeightStep } from './direction.js';
+import type { Expander } from './expander.js';
+import type { StepContext } from './settings.js';
+
+/** Updates one parameter from its gradients, and owns the state this takes. */
+export interface ParameterUpdater extends Disposable {
+  /** State tensors by the ending of their names in a checkpoint, in a fixed order. */
+  readonly state: ReadonlyMap<string, Tensor>;
+  /** Changes the weight. The gradient may be overwritten; the caller frees it. */
+  update(gradient: Tensor, context: StepContext): void;
+}
+
+/** What an updater is made for. */
+export interface UpdateTarget {
+  /** Space of the gradients that backward gives. */
+  readonly space: GradientSpace;
+  readonly weight: Tensor;
+  /** How an update in that space reaches the weight. */
+  readonly expand: Expander;
+  /** Whether the gradient has the weight's own shape and elements. */
+  readonly dense: boolean;
+  /** Factor on the update: α of compressed layers. */
+  readonly updateScale: number;
+}
+
+/** The common updater: a direction in the gradient's space, expanded to the weight. */
+export function directedUpdater(target: UpdateTarget, direction: Direction): ParameterUpdater {
+  const { weight, expand, dense } = target;
+  return {
+    state: direction.state,
+    update(gradient, context) {
+      const step = weightStep(target, context);
+      if (dense && direction.updateDense) {
+        direction.updateDense(weight, gradient, step, context);
+        return;
+      }
+      direction.take(gradient, -step.learningRate * step.updateScale, context);
+      expand(gradient, 1 - step.learningRate * step.weightDecay);
+    },
+    [Symbol.dispose]: () => direction[Symbol.dispose](),
+  };
+}
+
+/** Learning rate, factor and decay of a step; only tensors of two or more dimensions decay. */
+export function weightStep({ weight, updateScale, space }: UpdateTarget, { learningRate }: StepContext): WeightStep {
+  const weightDecay = weight.shape.length >= 2 ? space.settings.weightDecay : 0;
+  return { learningRate, updateScale, weightDecay };
+}

@@ -72,6 +72,9 @@ export const plan = {
 };
 export type PlanValues = CommandValues<typeof plan>;
 
+export const paper = {};
+export type PaperValues = CommandValues<typeof paper>;
+
 export const tokenizerTrain = {
   data: dataOptions.data,
   vocabSize: required('<n>', 'size of the vocabulary, at least 257', parse.positiveInteger),

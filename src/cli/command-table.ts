@@ -25,6 +25,14 @@ export const commands = [
     run: async (values, output) => (await import('./commands/plan.js')).plan(values, output),
   }),
   command({
+    name: 'paper',
+    summary: "the memory columns of CompAct's paper, derived by dry runs: table2 or table3",
+    example: 'compact paper table2',
+    options: options.paper,
+    operand: '<table>',
+    run: async (...args) => (await import('./commands/paper.js')).paper(...args),
+  }),
+  command({
     name: 'eval',
     summary: "a model's loss on text",
     example: 'compact eval --model runs/first --data held-out.txt',

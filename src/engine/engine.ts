@@ -24,6 +24,17 @@ export interface Backend {
   dispose(): void;
 }
 
+/** One op that ran, as planners and profilers see it. */
+export interface OpCall {
+  readonly op: OpName;
+  /** Operations of matrix products. */
+  readonly flops: number;
+  /** Tensor bytes that the op must at least move: what it reads, writes, or (twice) updates. */
+  readonly bytes: number;
+  /** Whether any of its tensors is stored in bf16. */
+  readonly bf16: boolean;
+}
+
 /** What to allocate. */
 export interface TensorSpec {
   readonly shape: readonly number[];
@@ -43,6 +54,7 @@ export class Engine implements Disposable {
   readonly #backend: Backend;
   readonly #flops = new Map<OpName, number>();
   #nextId = 0;
+  #observer: ((call: OpCall) => void) | undefined;
 
   constructor(backend: Backend) {
     this.#backend = backend;
@@ -103,18 +115,13 @@ export class Engine implements Disposable {
     spec.check(args);
     const flops = spec.flops(args);
     if (flops > 0) this.#flops.set(op, (this.#flops.get(op) ?? 0) + flops);
-    const scratchBytes = spec.scratch?.(args, this.threads) ?? 0;
-    const kernel: Kernels[K] = this.#backend.kernels[op];
-    if (scratchBytes === 0) {
-      kernel(args, undefined);
-      return;
-    }
-    const scratch = this.allocate({ shape: [Math.ceil(scratchBytes / 4)], role: 'workspace', name: `${op}.scratch` });
-    try {
-      kernel(args, scratch);
-    } finally {
-      this.release(scratch);
-    }
+    this.#runKernel(op, spec, args);
+    this.#observer?.(describeCall(op, spec, args, flops));
+  }
+
+  /** Tells `observer` of every later op, after it ran, until called with undefined. */
+  observe(observer: ((call: OpCall) => void) | undefined): void {
+    this.#observer = observer;
   }
 
   /** Copies values into a tensor; bf16 rounds to nearest, ties to even. */
@@ -156,6 +163,34 @@ export class Engine implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+
+  #runKernel<K extends OpName>(op: K, spec: OpSpec<OpArgs[K]>, args: OpArgs[K]): void {
+    const scratchBytes = spec.scratch?.(args, this.threads) ?? 0;
+    const kernel: Kernels[K] = this.#backend.kernels[op];
+    if (scratchBytes === 0) {
+      kernel(args, undefined);
+      return;
+    }
+    const scratch = this.allocate({ shape: [Math.ceil(scratchBytes / 4)], role: 'workspace', name: `${op}.scratch` });
+    try {
+      kernel(args, scratch);
+    } finally {
+      this.release(scratch);
+    }
+  }
+}
+
+function describeCall<A>(op: OpName, spec: OpSpec<A>, args: A, flops: number): OpCall {
+  let bytes = 0;
+  let bf16 = false;
+  for (const name in spec.access) {
+    const key = name as keyof typeof spec.access;
+    const tensor = args[key] as Tensor | undefined;
+    if (tensor === undefined) continue;
+    bytes += byteLength(tensor.shape, tensor.dtype) * (spec.access[key] === 'update' ? 2 : 1);
+    bf16 ||= tensor.dtype === 'bf16';
+  }
+  return { op, flops, bytes, bf16 };
 }
 
 /** Checks that all tensors are live and that no output overlaps another argument, except where the op allows it. */

@@ -2,11 +2,12 @@
  * @module plan
  * Memory plans: recipes of methods, the training step a plan describes, its prediction and static layout.
  */
+export { type DryRun, dryRun, type PredictionRequest } from './dry-run.js';
 export { countPredicted, evaluateBatch, type HostBatch } from './host-batch.js';
 export { bestFitBytes, type PackedLayout, packLayout } from './layout.js';
 export { type MemoryPlan, parsePlan, type RankSpec, type SketchPlan } from './memory-plan.js';
 export { matches } from './pattern.js';
-export { type PeakBlock, type Prediction, type PredictionRequest, predict } from './predict.js';
+export { type PeakBlock, type Prediction, predict } from './predict.js';
 export { type MethodName, makePlan, methods, parseMethods, type RecipeOptions } from './recipes.js';
 export { type ResolvedPlan, resolvePlan, resolveRank } from './resolve.js';
 export { type SaveMode, saveModes } from './save-modes.js';

@@ -1,23 +1,8 @@
-import { aligned, createDryEngine, type LedgerEvent, type LedgerReading, type Role } from '../engine/index.js';
+import { aligned, type LedgerEvent, type LedgerReading, type Role } from '../engine/index.js';
 import type { SlotRecord } from '../keep/index.js';
-import { Llama, type LlamaConfig } from '../models/index.js';
-import type { HostBatch } from './host-batch.js';
+import { totalFlops, type Work } from './cost/work.js';
+import { dryRun, type PredictionRequest } from './dry-run.js';
 import { bestFitBytes, type PackedLayout, packLayout } from './layout.js';
-import type { MemoryPlan } from './memory-plan.js';
-import { type ProgramOptions, TrainingProgram } from './training-program.js';
-
-/** What is to be predicted. */
-export interface PredictionRequest extends Omit<ProgramOptions, 'onSlot'> {
-  readonly config: LlamaConfig;
-  readonly plan: MemoryPlan;
-  /** Sequences per micro-batch. */
-  readonly batch: number;
-  readonly sequenceLength: number;
-  /** Micro-batches per optimizer step. */
-  readonly accumulate: number;
-  /** Threads of the engine that will run it: kernels' scratch depends on it. */
-  readonly threads: number;
-}
 
 /** A live block at the moment of the peak. */
 export interface PeakBlock {
@@ -29,6 +14,8 @@ export interface PeakBlock {
 /** What a run will take, from a dry run of the very same code. Bytes as asked for, unless said otherwise. */
 export interface Prediction {
   readonly memory: LedgerReading;
+  /** The ops of one optimizer step; see `stepSeconds` for their time. */
+  readonly work: Work;
   /** Floating-point operations of matrix products in one optimizer step. */
   readonly flops: number;
   /** Blocks that live as long as the run: weights, moments, tables. */
@@ -45,50 +32,24 @@ export interface Prediction {
   readonly atPeak: readonly PeakBlock[];
 }
 
-/** Runs one step, one resampling and one evaluation on the dry engine. Takes milliseconds, whatever the size of the model. */
+/** Runs one step, one resampling and one evaluation on the dry engine, and lays the step out in memory. */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
-  const { config, plan, batch, sequenceLength, accumulate } = request;
-  const slots = new Map<string, SlotRecord>();
-  using engine = createDryEngine({ threads: request.threads });
-  const persistent: LedgerEvent[] = [];
-  engine.ledger.record((event) => persistent.push(event));
-  using model = new Llama(engine, config, sequenceLength);
-  using program = new TrainingProgram(engine, model, plan, {
-    ...request,
-    onSlot: (record) => slots.set(record.slot, record),
-  });
-  const step: LedgerEvent[] = [];
-  engine.ledger.record((event) => step.push(event));
-  const flopsBefore = engine.flops;
-  const microBatches = Array.from({ length: accumulate }, () => emptyBatch(batch, sequenceLength));
-  await program.step(microBatches, { step: 0, learningRate: 0 });
-  const flops = engine.flops - flopsBefore;
-  const resampling: LedgerEvent[] = [];
-  engine.ledger.record((event) => resampling.push(event));
-  await program.moveTo(plan.sketches?.updateGap ?? 0);
-  const evaluation: LedgerEvent[] = [];
-  engine.ledger.record((event) => evaluation.push(event));
-  await program.evaluate(emptyBatch(batch, sequenceLength));
-  engine.ledger.record(undefined);
-
+  const { memory, persistentBytes, events, work, slots } = await dryRun(request);
+  const { persistent, step, resampling, evaluation } = events;
   const layout = packLayout(step);
   const regionBytes = aligned(Math.max(layout.bytes, bestFitBytes(resampling), bestFitBytes(evaluation)));
   const region: LedgerEvent = { kind: 'allocate', id: -1, bytes: regionBytes, role: 'workspace', name: 'region' };
   return {
-    memory: engine.ledger.read(),
-    flops,
-    persistentBytes: engine.ledger.live,
+    memory,
+    work,
+    flops: totalFlops(work),
+    persistentBytes,
     layout,
     regionBytes,
     arenaBytes: bestFitBytes([...persistent, region]),
-    slots: [...slots.values()],
+    slots,
     atPeak: liveAtPeak([...persistent, ...step, ...resampling, ...evaluation]),
   };
-}
-
-function emptyBatch(batch: number, sequenceLength: number): HostBatch {
-  const tokens = batch * sequenceLength;
-  return { inputs: new Int32Array(tokens), targets: new Int32Array(tokens), batch, sequenceLength };
 }
 
 /** Replays the events twice: once to find the moment of the peak, once to see what is live then. */

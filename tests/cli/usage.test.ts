@@ -11,7 +11,7 @@ describe('compact', () => {
   it('lists its commands', async () => {
     const { code, stdout } = await compact(directory, '--help');
     expect(code).toBe(0);
-    for (const name of ['pretrain', 'compare', 'plan', 'eval', 'generate', 'tokenizer', 'convert', 'doctor', 'bench']) {
+    for (const name of ['pretrain', 'compare', 'plan', 'paper', 'eval', 'generate', 'tokenizer', 'convert', 'doctor', 'bench']) {
       expect(stdout).toContain(name);
     }
   });
@@ -89,6 +89,28 @@ describe('a config file', () => {
     writeTo(directory, 'broken.json', '{"model": ');
     expect((await refusal(2, directory, 'plan', '--config', 'broken.json')).error).toContain('broken.json');
     expect((await refusal(2, directory, 'plan', '--config', 'missing.json')).error).toContain('missing.json');
+  });
+});
+
+describe('compact paper', () => {
+  const row = z.looseObject({
+    model: z.string(),
+    method: z.string(),
+    published: z.number().nullable(),
+    derived: z.number().nullable(),
+  });
+
+  it('prints published figures beside derived ones', async () => {
+    const { rows } = z.object({ rows: z.array(row) }).parse(await compactJson(directory, 'paper', 'table3'));
+    const peak = rows.find(({ method, component }) => method === 'compact n/4' && component === 'peak');
+    expect(peak?.published).toBe(34.71);
+    expect(peak?.derived).toBeCloseTo(34.58, 1);
+    expect((await compact(directory, 'paper', 'table3')).stdout).toContain('34.71');
+  });
+
+  it('refuses a table that it does not have', async () => {
+    expect((await refusal(2, directory, 'paper', 'table9')).hint).toMatch(/table2, table3/);
+    expect((await refusal(2, directory, 'paper')).error).toContain('table');
   });
 });
 

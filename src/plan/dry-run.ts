@@ -1,0 +1,81 @@
+import { createDryEngine, type LedgerEvent, type LedgerReading } from '../engine/index.js';
+import type { SlotRecord } from '../keep/index.js';
+import { Llama, type LlamaConfig } from '../models/index.js';
+import { type Work, WorkLog } from './cost/work.js';
+import type { HostBatch } from './host-batch.js';
+import type { MemoryPlan } from './memory-plan.js';
+import { type ProgramOptions, TrainingProgram } from './training-program.js';
+
+/** What is to be predicted. */
+export interface PredictionRequest extends Omit<ProgramOptions, 'onSlot'> {
+  readonly config: LlamaConfig;
+  readonly plan: MemoryPlan;
+  /** Sequences per micro-batch. */
+  readonly batch: number;
+  readonly sequenceLength: number;
+  /** Micro-batches per optimizer step. */
+  readonly accumulate: number;
+  /** Threads of the engine that will run it: kernels' scratch depends on it. */
+  readonly threads: number;
+}
+
+/** What the dry engine saw, phase by phase. */
+export interface DryRun {
+  readonly memory: LedgerReading;
+  /** Blocks that live as long as the run: weights, moments, tables. */
+  readonly persistentBytes: number;
+  readonly events: {
+    readonly persistent: readonly LedgerEvent[];
+    readonly step: readonly LedgerEvent[];
+    readonly resampling: readonly LedgerEvent[];
+    readonly evaluation: readonly LedgerEvent[];
+  };
+  /** The ops of one step. */
+  readonly work: Work;
+  /** How each slot is kept, in the order of the forward pass. */
+  readonly slots: readonly SlotRecord[];
+}
+
+/**
+ * One step, one resampling and one evaluation on the engine that computes nothing: the very code that trains. Takes
+ * milliseconds, whatever the size of the model.
+ */
+export async function dryRun(request: PredictionRequest): Promise<DryRun> {
+  const { config, plan, batch, sequenceLength, accumulate } = request;
+  const slots = new Map<string, SlotRecord>();
+  using engine = createDryEngine({ threads: request.threads });
+  const recorded = () => {
+    const events: LedgerEvent[] = [];
+    engine.ledger.record((event) => events.push(event));
+    return events;
+  };
+  const persistent = recorded();
+  using model = new Llama(engine, config, sequenceLength);
+  using program = new TrainingProgram(engine, model, plan, {
+    ...request,
+    onSlot: (record) => slots.set(record.slot, record),
+  });
+  const step = recorded();
+  const log = new WorkLog();
+  engine.observe((call) => log.add(call));
+  const microBatches = Array.from({ length: accumulate }, () => emptyBatch(batch, sequenceLength));
+  await program.step(microBatches, { step: 0, learningRate: 0 });
+  engine.observe(undefined);
+  const resampling = recorded();
+  await program.moveTo(plan.sketches?.updateGap ?? 0);
+  const evaluation = recorded();
+  await program.evaluate(emptyBatch(batch, sequenceLength));
+  engine.ledger.record(undefined);
+  return {
+    memory: engine.ledger.read(),
+    persistentBytes: engine.ledger.live,
+    events: { persistent, step, resampling, evaluation },
+    work: log.work,
+    slots: [...slots.values()],
+  };
+}
+
+function emptyBatch(batch: number, sequenceLength: number): HostBatch {
+  const tokens = batch * sequenceLength;
+  return { inputs: new Int32Array(tokens), targets: new Int32Array(tokens), batch, sequenceLength };
+}

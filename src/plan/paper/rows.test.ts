@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { type PaperRow, table2Rows, table3Rows } from './rows.js';
+
+const rows = { table2: await table2Rows(), table3: await table3Rows() };
+
+/** Cells that stand in the paper and whose method exists. */
+const compared = (of: readonly PaperRow[]) =>
+  of.flatMap(({ published, derived, ...row }) =>
+    published === null || derived === null ? [] : [{ ...row, published, derived }],
+  );
+
+describe('table 2, derived by dry runs', () => {
+  it.each(compared(rows.table2))('$model, $method: $published GiB within 2 %', ({ published, derived }) => {
+    expect(Math.abs(derived / published - 1)).toBeLessThan(0.02);
+  });
+
+  it('has all of the published cells of every model', () => {
+    const published = rows.table2.filter((row) => row.published !== null);
+    expect(published).toHaveLength(19);
+    expect(compared(rows.table2).length).toBeGreaterThanOrEqual(15);
+  });
+
+  it('says what does not fit the paper: full rank at 1B takes less than 81 GB but more than GaLore', () => {
+    const full = rows.table2.find(({ model, method }) => model === 'llama-1b' && method === 'full');
+    expect(full?.published).toBeNull();
+    expect(full?.derived).toBeGreaterThan(75.4);
+  });
+
+  it('adds rows that keep less: each model trains in less than half of the best published row', () => {
+    for (const model of ['llama-60m', 'llama-130m', 'llama-350m', 'llama-1b']) {
+      const of = rows.table2.filter((row) => row.model === model);
+      const best = Math.min(...compared(of).map(({ published }) => published));
+      const own = of.filter(({ published, method }) => published === null && method.startsWith('checkpoint'));
+      expect(own.length).toBeGreaterThan(1);
+      for (const { derived } of own) expect(derived).toBeLessThan(best / 2);
+    }
+  });
+});
+
+describe('table 3, derived by dry runs', () => {
+  it.each(compared(rows.table3))('$method, $component: $published GiB within 2 % of what the paper counts', (row) => {
+    expect(Math.abs((row.countedAsPaper ?? row.derived) / row.published - 1)).toBeLessThan(0.02);
+    if (row.countedAsPaper !== undefined) expect(row.note).toMatch(/the paper counts/);
+  });
+});

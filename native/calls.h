@@ -6,9 +6,15 @@
 
 namespace compact {
 
+/** Element types that floats are stored in. */
+enum class Stored : int32_t { f32 = 0, bf16 = 1 };
+
+constexpr int64_t bytesOf(Stored type) { return type == Stored::f32 ? 4 : 2; }
+
 struct GemmCall {
-  const float *a, *b, *addend;  // addend may be null
-  float* out;
+  const void *a, *b, *addend;  // addend may be null
+  void* out;
+  Stored aType, bType, outType, addendType;
   int64_t m, n, k;
   bool transA, transB, accumulate;
   float* scratch;
@@ -118,9 +124,6 @@ struct FillCall {
   int64_t count;
   float value;
 };
-
-/** Element types that `copy` converts between. */
-enum class Stored : int32_t { f32 = 0, bf16 = 1 };
 
 struct CopyCall {
   const void* x;

@@ -81,13 +81,14 @@ class Reader {
   int32_t* integers(int64_t count) { return static_cast<int32_t*>(range(count, sizeof(int32_t))); }
 
   /** Null where TypeScript wrote −1. */
-  float* optionalFloats(int64_t count) {
+  void* optionalRange(int64_t count, int64_t width) {
     if (next_ < argumentSlots && slots_[next_] == -1) {
       next_++;
       return nullptr;
     }
-    return floats(count);
+    return range(count, width);
   }
+  float* optionalFloats(int64_t count) { return static_cast<float*>(optionalRange(count, sizeof(float))); }
 
  private:
   const double* slots_;

@@ -26,16 +26,24 @@ void checkIds(Reader& read, const int32_t* ids, int64_t count, int64_t limit, bo
   }
 }
 
+Stored storedType(Reader& read) {
+  const int64_t code = read.whole();
+  if (code > 1) read.refuse("NATIVE_ARGUMENTS");
+  return code == 1 ? Stored::bf16 : Stored::f32;
+}
+
 void gemm(Runner& r) {
   GemmCall c{};
   c.m = r.read.extent(), c.n = r.read.extent(), c.k = r.read.extent();
   c.transA = r.read.flag(), c.transB = r.read.flag(), c.accumulate = r.read.flag();
-  c.a = r.read.floats(r.read.product(c.m, c.k));
-  c.b = r.read.floats(r.read.product(c.k, c.n));
-  c.out = r.read.floats(r.read.product(c.m, c.n));
-  c.addend = r.read.optionalFloats(r.read.product(c.m, c.n));
+  c.aType = storedType(r.read), c.bType = storedType(r.read);
+  c.outType = storedType(r.read), c.addendType = storedType(r.read);
+  c.a = r.read.range(r.read.product(c.m, c.k), bytesOf(c.aType));
+  c.b = r.read.range(r.read.product(c.k, c.n), bytesOf(c.bType));
+  c.out = r.read.range(r.read.product(c.m, c.n), bytesOf(c.outType));
+  c.addend = r.read.optionalRange(r.read.product(c.m, c.n), bytesOf(c.addendType));
   if (!r.ok()) return;
-  c.scratch = r.read.floats(GemmScratch(c.m, c.n, c.k, poolThreads(r.pool), nullptr).floats());
+  c.scratch = r.read.floats(GemmScratch(c, poolThreads(r.pool)).floats());
   if (r.ok()) r.kernels.gemm(r.pool, c);
 }
 
@@ -230,18 +238,12 @@ void fill(Runner& r) {
   if (r.ok()) r.kernels.fill(r.pool, c);
 }
 
-Stored storedType(Reader& read) {
-  const int64_t code = read.whole();
-  if (code > 1) read.refuse("NATIVE_ARGUMENTS");
-  return code == 1 ? Stored::bf16 : Stored::f32;
-}
-
 void copy(Runner& r) {
   CopyCall c{};
   c.count = r.read.extent();
   c.from = storedType(r.read), c.to = storedType(r.read);
-  c.x = r.read.range(c.count, c.from == Stored::f32 ? 4 : 2);
-  c.out = r.read.range(c.count, c.to == Stored::f32 ? 4 : 2);
+  c.x = r.read.range(c.count, bytesOf(c.from));
+  c.out = r.read.range(c.count, bytesOf(c.to));
   if (r.ok()) r.kernels.copy(r.pool, c);
 }
 

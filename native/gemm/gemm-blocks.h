@@ -3,6 +3,8 @@
 #pragma once
 #include <cstdint>
 
+#include "../calls.h"
+
 namespace compact {
 namespace {
 
@@ -25,24 +27,29 @@ static inline int64_t nextGemmDepth(int64_t rest) {
   return rest;
 }
 
-/** Where the packed operands lie: per thread the tiles of A and one panel of B, then the shared panels of B. */
+/**
+ * Where the packed operands lie: per thread the tiles of A and one panel of B, then the shared panels of B; last the sums in
+ * f32 where `out` is bf16 and takes more than one K block.
+ */
 struct GemmScratch {
-  int64_t tileFloats, panelFloats, sharedFloats;
+  int64_t tileFloats, panelFloats, sharedFloats, sumFloats;
   int threads;
   float* start;
 
-  GemmScratch(int64_t m, int64_t n, int64_t k, int threadCount, float* scratch) : threads(threadCount), start(scratch) {
-    const int64_t depth = lesser(k, gemmDepth);
-    const bool fewRows = m <= gemmRows;
-    tileFloats = roundUpTo(lesser(m, gemmRows) * depth + gemmSlack, gemmSlack);
+  GemmScratch(const GemmCall& call, int threadCount) : threads(threadCount), start(call.scratch) {
+    const int64_t depth = lesser(call.k, gemmDepth);
+    const bool fewRows = call.m <= gemmRows;
+    tileFloats = roundUpTo(lesser(call.m, gemmRows) * depth + gemmSlack, gemmSlack);
     panelFloats = fewRows ? gemmColumnUnit * depth : 0;
-    sharedFloats = fewRows ? 0 : lesser(roundUpTo(n, gemmColumnUnit), gemmColumns) * depth;
+    sharedFloats = fewRows ? 0 : lesser(roundUpTo(call.n, gemmColumnUnit), gemmColumns) * depth;
+    sumFloats = call.outType == Stored::bf16 && call.k > gemmDepth ? call.m * call.n : 0;
   }
 
   float* tiles(int thread) const { return start + thread * (tileFloats + panelFloats); }
   float* panel(int thread) const { return tiles(thread) + tileFloats; }
   float* panels() const { return tiles(threads); }
-  int64_t floats() const { return threads * (tileFloats + panelFloats) + sharedFloats; }
+  float* sums() const { return panels() + sharedFloats; }
+  int64_t floats() const { return threads * (tileFloats + panelFloats) + sharedFloats + sumFloats; }
 };
 
 }  // namespace

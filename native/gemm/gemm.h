@@ -3,9 +3,9 @@
 #pragma once
 #include "../calls.h"
 #include "../threads/parallel.h"
+#include "cells.h"
 #include "gemm-blocks.h"
 #include "pack.h"
-#include "tile.h"
 
 namespace COMPACT_TIER {
 namespace {
@@ -21,16 +21,22 @@ struct Product {
   Operand a, b;
   compact::GemmScratch scratch;
 
-  /** Rows [i, i+…) x columns [j, j+…) of the K block that starts at k, before operands and extents are filled in. */
-  TileCall tile(int64_t i, int64_t j, int64_t k, int64_t depth) const {
-    TileCall tile{};
-    tile.depth = depth;
-    tile.c = call.out + i * call.n + j;
-    tile.cStride = call.n;
-    const float* base = k > 0 || call.accumulate ? call.out : call.addend;
-    tile.base = base != nullptr ? base + i * call.n + j : nullptr;
-    tile.baseStride = call.n;
-    return tile;
+  /** Rows from i, columns from j of what the K block that starts at k adds to. */
+  Cells base(int64_t i, int64_t j, int64_t k) const {
+    if (k > 0) return sums().at(i, j);
+    if (call.accumulate) return Cells{call.out, call.n, call.outType}.at(i, j);
+    return Cells{const_cast<void*>(call.addend), call.n, call.addendType}.at(i, j);
+  }
+
+  /** Rows from i, columns from j of where a K block goes: only the last one may round. */
+  Cells target(int64_t i, int64_t j, bool last) const {
+    return (last ? Cells{call.out, call.n, call.outType} : sums()).at(i, j);
+  }
+
+ private:
+  /** Sums between K blocks: `out` itself where it can hold them. */
+  Cells sums() const {
+    return {call.outType == Stored::f32 ? call.out : scratch.sums(), call.n, Stored::f32};
   }
 };
 
@@ -65,10 +71,8 @@ void multiplyFewRows(Pool* pool, const Product& product) {
       for (int64_t panel = columns.begin; panel < columns.end; panel++) {
         const int64_t left = panel * tileColumns, width = smaller(tileColumns, call.n - left);
         packPanel(product.b.at(k, left), depth, width, packedB);
-        TileCall tile = product.tile(top, left, k, depth);
-        tile.b = packedB;
-        tile.columns = static_cast<int>(width);
-        multiplyPanel({packedA, 0}, height, tile);
+        multiplyToCells(packedA, height, packedB, static_cast<int>(width), depth, product.base(top, left, k),
+                        product.target(top, left, k + depth == call.k));
       }
     }
   });
@@ -100,10 +104,8 @@ void multiplyManyRows(Pool* pool, const Product& product) {
         float* packedA = product.scratch.tiles(thread);
         packTiles(product.a.at(top, k), height, depth, packedA);
         for (int64_t j = 0; j < width; j += tileColumns) {
-          TileCall tile = product.tile(top, left + j, k, depth);
-          tile.b = packedB + j * depth;
-          tile.columns = static_cast<int>(smaller(tileColumns, width - j));
-          multiplyPanel({packedA, 0}, height, tile);
+          multiplyToCells(packedA, height, packedB + j * depth, static_cast<int>(smaller(tileColumns, width - j)), depth,
+                          product.base(top, left + j, k), product.target(top, left + j, k + depth == call.k));
         }
       });
     }
@@ -113,9 +115,9 @@ void multiplyManyRows(Pool* pool, const Product& product) {
 void gemmKernel(Pool* pool, const compact::GemmCall& call) {
   const Product product{
       call,
-      {call.a, call.transA ? call.m : call.k, call.transA},
-      {call.b, call.transB ? call.k : call.n, call.transB},
-      compact::GemmScratch(call.m, call.n, call.k, compact::poolThreads(pool), call.scratch),
+      {call.a, call.transA ? call.m : call.k, call.transA, call.aType},
+      {call.b, call.transB ? call.k : call.n, call.transB, call.bType},
+      compact::GemmScratch(call, compact::poolThreads(pool)),
   };
   if (call.m <= gemmRows) multiplyFewRows(pool, product);
   else multiplyManyRows(pool, product);

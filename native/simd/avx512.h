@@ -72,6 +72,12 @@ INLINE Words loadHalves(const uint16_t* from) {
 INLINE void storeHalves(uint16_t* to, Words x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(x));
 }
+INLINE Words loadFirstHalves(const uint16_t* from, int count) {
+  return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(firstLanes(count), from));
+}
+INLINE void storeFirstHalves(uint16_t* to, Words x, int count) {
+  _mm256_mask_storeu_epi16(to, firstLanes(count), _mm512_cvtepi32_epi16(x));
+}
 
 /** to[2i] = even[i], to[2i + 1] = odd[i]. */
 INLINE void storeInterleaved(float* to, Vec even, Vec odd) {

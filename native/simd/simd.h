@@ -10,6 +10,7 @@
 #include "generic.h"
 #endif
 #include "math.h"
+#include "bf16.h"
 
 namespace COMPACT_TIER {
 namespace {
@@ -24,18 +25,18 @@ INLINE int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
 /**
  * Calls body(offset, loader, storer) for each group of 16 elements of a row; the last group is masked.
  *
- * Elementwise kernels are written once with it: `load(p)` and `store(p, v)` act on p + offset.
+ * Elementwise kernels are written once with it: `load(p)` and `store(p, v)` act on p + offset; p is f32 or bf16.
  */
 template <class Body>
 INLINE void forEachVec(int64_t count, const Body& body) {
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    body([i](const float* from) { return load(from + i); }, [i](float* to, Vec x) { store(to + i, x); });
+    body([i](const auto* from) { return load(from + i); }, [i](auto* to, Vec x) { store(to + i, x); });
   }
   if (i < count) {
     const int rest = static_cast<int>(count - i);
-    body([i, rest](const float* from) { return loadFirst(from + i, rest); },
-         [i, rest](float* to, Vec x) { storeFirst(to + i, x, rest); });
+    body([i, rest](const auto* from) { return loadFirst(from + i, rest); },
+         [i, rest](auto* to, Vec x) { storeFirst(to + i, x, rest); });
   }
 }
 
@@ -50,13 +51,13 @@ INLINE float sumOverVecs(int64_t count, const Term& accumulate) {
   for (; i + 4 * lanes <= count; i += 4 * lanes) {
     for (int part = 0; part < 4; part++) {
       const int64_t at = i + part * lanes;
-      sums[part] = accumulate([at](const float* from) { return load(from + at); }, sums[part]);
+      sums[part] = accumulate([at](const auto* from) { return load(from + at); }, sums[part]);
     }
   }
   for (int part = 0; i < count; part++, i += lanes) {
     const int64_t at = i;
     const int rest = static_cast<int>(smaller(lanes, count - i));
-    sums[part] = accumulate([at, rest](const float* from) { return loadFirst(from + at, rest); }, sums[part]);
+    sums[part] = accumulate([at, rest](const auto* from) { return loadFirst(from + at, rest); }, sums[part]);
   }
   return reduceAdd(add(add(sums[0], sums[1]), add(sums[2], sums[3])));
 }

@@ -42,6 +42,9 @@ export interface OpCases<K extends OpName> {
 /** Distance of 1 to the next f32 number. */
 export const epsilon32 = 2 ** -23;
 
+/** Distance of 1 to the next bf16 number. */
+export const epsilonBf16 = 2 ** -7;
+
 /** The cases themselves and, for every pair that may be one tensor, the same case in place. */
 export function withInPlace<K extends OpName>(op: K, cases: readonly OpCase<K>[]): readonly OpCase<K>[] {
   const spec: OpSpec<OpArgs[K]> = ops[op];

@@ -61,8 +61,8 @@ export function targets(count: number, below: number, ignored = true): Operand {
 }
 
 /** Normal numbers that were rounded to bf16, in a bf16 tensor. */
-export function normalBf16(shape: readonly number[]): Operand {
-  return { shape, dtype: 'bf16', values: (key, length) => normalNumbers(key, length, 1, 0) };
+export function normalBf16(shape: readonly number[], deviation = 1): Operand {
+  return { shape, dtype: 'bf16', values: (key, length) => normalNumbers(key, length, deviation, 0) };
 }
 
 export function normalNumbers(key: RandomKey, length: number, deviation: number, mean: number): Float64Array {

@@ -1,11 +1,12 @@
 import type { Tensor } from '../tensor.js';
-import { expectTensor, matrix, type OpSpec, require } from './spec.js';
+import { expectFloats, matrix, type OpSpec, require } from './spec.js';
 
 /**
  * Matrix product C = op(A)·op(B), optionally plus C or plus an addend; op(X) is X or Xᵀ.
  *
- * Sums over K in blocks (see `gemmDepth`), each a sequential fused multiply-add: the bits of a result do not depend
- * on tiles, threads or instruction set.
+ * Each tensor is f32 or bf16, in any mix. Sums are f32 and rounded once, to the nearest, where `out` is bf16: over K in
+ * blocks (see `gemmDepth`), each a sequential fused multiply-add. The bits of a result do not depend on tiles, threads or
+ * instruction set.
  */
 export interface GemmArgs {
   /** [M, K], or [K, M] with `transA`. */
@@ -46,27 +47,30 @@ export const gemmBlock = { rows: 280, columns: 1024, columnUnit: 32, slack: 16 }
 
 /**
  * Bytes of the packed operands. Each thread has its own block of A; with few rows also one panel of B, which is packed
- * just before its only use; with many rows all threads share one block of B.
+ * just before its only use; with many rows all threads share one block of B. Where `out` is bf16 and K has several blocks,
+ * the sums between them are kept in f32.
  */
-export function gemmScratchBytes(m: number, n: number, k: number, threads: number): number {
+export function gemmScratchBytes(args: GemmArgs, threads: number): number {
+  const [m, n, k] = gemmExtents(args);
   const { rows, columns, columnUnit, slack } = gemmBlock;
   const depth = Math.min(k, gemmDepth);
   const tiles = Math.ceil((Math.min(m, rows) * depth + slack) / slack) * slack;
   const fewRows = m <= rows;
   const panel = fewRows ? columnUnit * depth : 0;
   const shared = fewRows ? 0 : Math.min(Math.ceil(n / columnUnit) * columnUnit, columns) * depth;
-  return 4 * (threads * (tiles + panel) + shared);
+  const sums = args.out.dtype === 'bf16' && k > gemmDepth ? m * n : 0;
+  return 4 * (threads * (tiles + panel) + shared + sums);
 }
 
 export const gemm: OpSpec<GemmArgs> = {
   access: { a: 'read', b: 'read', out: 'write', addend: 'read' },
   check(args) {
     const [m, n, k] = gemmExtents(args);
-    expectTensor('gemm a', args.a, args.transA ? [k, m] : [m, k]);
-    expectTensor('gemm b', args.b, args.transB ? [n, k] : [k, n]);
-    expectTensor('gemm out', args.out, [m, n]);
+    expectFloats('gemm a', args.a, args.transA ? [k, m] : [m, k]);
+    expectFloats('gemm b', args.b, args.transB ? [n, k] : [k, n]);
+    expectFloats('gemm out', args.out, [m, n]);
     if (args.addend) {
-      expectTensor('gemm addend', args.addend, [m, n]);
+      expectFloats('gemm addend', args.addend, [m, n]);
       require(!args.accumulate, 'gemm: accumulate and addend exclude each other');
     }
   },
@@ -74,8 +78,5 @@ export const gemm: OpSpec<GemmArgs> = {
     const [m, n, k] = gemmExtents(args);
     return 2 * m * n * k;
   },
-  scratch(args, threads) {
-    const [m, n, k] = gemmExtents(args);
-    return gemmScratchBytes(m, n, k, threads);
-  },
+  scratch: gemmScratchBytes,
 };

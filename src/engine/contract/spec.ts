@@ -33,6 +33,14 @@ export function expectTensor(name: string, tensor: Tensor, shape: readonly numbe
   }
 }
 
+/** Throws unless the tensor has exactly this shape and holds floats: f32 or bf16. */
+export function expectFloats(name: string, tensor: Tensor, shape: readonly number[]): void {
+  if (tensor.dtype !== 'f32' && tensor.dtype !== 'bf16') {
+    throw new ShapeError(`${name}: expected f32 or bf16, found ${tensor.dtype}`);
+  }
+  expectTensor(name, tensor, shape, tensor.dtype);
+}
+
 /** Rows and columns of a matrix argument; throws when it is not one. */
 export function matrix(name: string, tensor: Tensor): readonly [rows: number, columns: number] {
   const [rows, columns] = tensor.shape;

@@ -53,7 +53,8 @@ export function byteOffset(tensor: Tensor): number {
 const argumentsOf: Arguments = {
   gemm(args, scratch) {
     const { a, b, out, addend, transA = false, transB = false, accumulate = false } = args;
-    return [...gemmExtents(args), transA, transB, accumulate, a, b, out, addend, scratch];
+    const types = [a, b, out, addend].map((tensor) => tensor?.dtype === 'bf16');
+    return [...gemmExtents(args), transA, transB, accumulate, ...types, a, b, out, addend, scratch];
   },
   embedding: ({ ids, table, out }) => [...matrix('out', out), table.shape[0], ids, table, out],
   embeddingBackward: ({ ids, dy, dTable }) => [...matrix('dy', dy), dTable.shape[0], ids, dy, dTable],

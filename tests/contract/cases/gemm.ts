@@ -1,5 +1,5 @@
-import { epsilon32, type OpCase, type OpCases } from '../op-case.js';
-import { normal, output } from '../operands.js';
+import { epsilon32, epsilonBf16, type OpCase, type OpCases } from '../op-case.js';
+import { normal, normalBf16, type Operand, output } from '../operands.js';
 
 type Extents = readonly [m: number, n: number, k: number];
 
@@ -7,18 +7,25 @@ interface Options {
   readonly transA?: boolean;
   readonly transB?: boolean;
   readonly ending?: 'accumulate' | 'addend';
+  /** Tensors that are stored in bf16. */
+  readonly bf16?: readonly ('a' | 'b' | 'out' | 'addend')[];
 }
 
 /** B is scaled by 1/√K, so that results are about 1 whatever K is. */
-function product([m, n, k]: Extents, { transA = false, transB = false, ending }: Options = {}): OpCase<'gemm'> {
+function product(
+  [m, n, k]: Extents,
+  { transA = false, transB = false, ending, bf16 = [] }: Options = {},
+): OpCase<'gemm'> {
   const layout = `${transA ? 'T' : 'N'}${transB ? 'T' : 'N'}`;
+  const stored = (name: 'a' | 'b' | 'out' | 'addend', shape: readonly number[], deviation = 1): Operand =>
+    bf16.includes(name) ? normalBf16(shape, deviation) : normal(shape, deviation);
   return {
-    label: `${m}x${n}x${k} ${layout}${ending ? ` with ${ending}` : ''}`,
+    label: `${m}x${n}x${k} ${layout}${ending ? ` with ${ending}` : ''}${bf16.length > 0 ? `, bf16 ${bf16}` : ''}`,
     operands: {
-      a: normal(transA ? [k, m] : [m, k]),
-      b: normal(transB ? [n, k] : [k, n], 1 / Math.sqrt(k)),
-      out: ending === 'accumulate' ? normal([m, n]) : output([m, n]),
-      ...(ending === 'addend' && { addend: normal([m, n]) }),
+      a: stored('a', transA ? [k, m] : [m, k]),
+      b: stored('b', transB ? [n, k] : [k, n], 1 / Math.sqrt(k)),
+      out: ending === 'accumulate' ? stored('out', [m, n]) : output([m, n], bf16.includes('out') ? 'bf16' : 'f32'),
+      ...(ending === 'addend' && { addend: stored('addend', [m, n]) }),
     },
     scalars: { transA, transB, ...(ending === 'accumulate' && { accumulate: true }) },
   };
@@ -57,6 +64,22 @@ const large: readonly [Extents, Options][] = [
   [[700, 300, 400], { transB: true }],
 ];
 
+/** Every mix of f32 and bf16 on a shape with odd edges; whole models' layouts and endings where all or most are bf16. */
+const mixed: readonly [Extents, Options][] = [
+  ...[0, 1, 2, 3, 4, 5, 6, 7].map((bits): [Extents, Options] => {
+    const names = (['a', 'b', 'out'] as const).filter((_, index) => (bits >> index) & 1);
+    return [[29, 35, 53], { bf16: [...names, 'addend'], ending: 'addend', transB: true }];
+  }),
+  ...layouts.flatMap((layout): [Extents, Options][] => [
+    [[61, 83, 391], { ...layout, bf16: ['a', 'b', 'out'] }],
+    [[61, 83, 391], { ...layout, bf16: ['a', 'b', 'out'], ending: 'accumulate' }],
+    [[61, 83, 391], { ...layout, bf16: ['a', 'b'], ending: 'accumulate' }],
+    [[61, 83, 391], { ...layout, bf16: ['a', 'b', 'out', 'addend'], ending: 'addend' }],
+    [[1, 45, 37], { ...layout, bf16: ['a', 'b', 'out'] }],
+    [[290, 33, 801], { ...layout, bf16: ['a', 'b', 'out'], ending: 'accumulate' }],
+  ]),
+];
+
 export const gemmCases: OpCases<'gemm'> = {
   cases: [
     ...everyWay.flatMap((extents) =>
@@ -64,11 +87,14 @@ export const gemmCases: OpCases<'gemm'> = {
     ),
     ...everyLayout.flatMap((extents) => layouts.map((layout) => product(extents, layout))),
     ...large.map(([extents, options]) => product(extents, options)),
+    ...mixed.map(([extents, options]) => product(extents, options)),
   ],
-  tolerance({ a }, _, { transA }) {
+  tolerance({ a, out }, _, { transA }) {
     const k = a.shape[transA ? 0 : 1];
-    return { absolute: 2 * Math.sqrt(k) * epsilon32 + 2 * epsilon32, relative: epsilon32 };
+    const relative = out.dtype === 'bf16' ? epsilonBf16 : epsilon32;
+    return { absolute: 2 * Math.sqrt(k) * epsilon32 + 2 * epsilon32, relative };
   },
   because:
-    'K roundings of partial sums of at most about 1 add up like a random walk: √K·ε, with five deviations of room',
+    'K roundings of partial sums of at most about 1 add up like a random walk: √K·ε, with five deviations of room; where ' +
+    'they lie on both sides of a rounding boundary of bf16, the results are neighbours there',
 };

@@ -1,0 +1,23 @@
+// bf16 in memory, f32 in registers: the loads and stores of floats, overloaded. Rounds to nearest, ties to even; every NaN
+// becomes the quiet NaN 0x7fc0.
+#pragma once
+
+namespace COMPACT_TIER {
+namespace {
+
+INLINE Words bf16Bits(Vec x) {
+  const Words bits = asWords(x);
+  const Words odd = bitAnd(shiftRight<16>(bits), setWords(1));
+  const Words rounded = shiftRight<16>(add(bits, add(odd, setWords(0x7fff))));
+  // As integers, exactly the NaNs lie above infinity once the sign is gone.
+  const Mask nan = lessSigned(setWords(0x7f800000), bitAnd(bits, setWords(0x7fffffff)));
+  return select(nan, setWords(0x7fc0), rounded);
+}
+
+INLINE Vec load(const uint16_t* from) { return asFloats(shiftLeft<16>(loadHalves(from))); }
+INLINE Vec loadFirst(const uint16_t* from, int count) { return asFloats(shiftLeft<16>(loadFirstHalves(from, count))); }
+INLINE void store(uint16_t* to, Vec x) { storeHalves(to, bf16Bits(x)); }
+INLINE void storeFirst(uint16_t* to, Vec x, int count) { storeFirstHalves(to, bf16Bits(x), count); }
+
+}  // namespace
+}  // namespace COMPACT_TIER

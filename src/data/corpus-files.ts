@@ -25,7 +25,7 @@ const knownNames = '**/*.{txt,txt.gz,txt.br,jsonl,jsonl.gz,jsonl.br}';
 export async function findCorpusFiles(data: readonly string[]): Promise<CorpusFile[]> {
   if (data.length === 0) throw new InputError('no data given', 'name files, directories or globs with --data');
   const files: CorpusFile[] = [];
-  for (const entry of data) for (const path of await expand(entry)) files.push(await describe(path));
+  for (const entry of data) for (const path of await expand(entry)) files.push(await describeFile(path));
   return files;
 }
 
@@ -47,7 +47,8 @@ async function expand(entry: string): Promise<string[]> {
   );
 }
 
-async function describe(entry: string): Promise<CorpusFile> {
+/** @throws if the path does not exist */
+export async function describeFile(entry: string): Promise<CorpusFile> {
   const path = resolve(entry);
   const { size, mtimeMs } = await stat(path);
   const compression = path.endsWith('.gz') ? 'gzip' : path.endsWith('.br') ? 'brotli' : 'none';

@@ -3,6 +3,7 @@ import { type BpeRecipe, byteToken } from './bpe-recipe.js';
 import { byteSymbols, fromSymbols } from './byte-level.js';
 import { IdBuffer } from './id-buffer.js';
 import { saveTokenizerFiles, tokenizerFingerprint } from './save-tokenizer.js';
+import { findSequenceTemplate, type SequenceTemplate } from './sequence-template.js';
 import { findSpecialIds, type SpecialIds } from './special-ids.js';
 import type { DecodeStream, EncodeOptions, Tokenizer } from './tokenizer.js';
 import type { AddedToken, TokenizerConfig, TokenizerJson } from './tokenizer-json.js';
@@ -21,6 +22,7 @@ export class BpeTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly bosId: number | undefined;
   readonly eosId: number | undefined;
+  readonly template: SequenceTemplate | undefined;
   private readonly special: SpecialIds;
   private readonly merges: BpeMerges;
   private readonly words: WordSplitter;
@@ -40,6 +42,7 @@ export class BpeTokenizer implements Tokenizer {
     this.special = findSpecialIds(json, config);
     this.bosId = this.special.bosId;
     this.eosId = this.special.eosId;
+    this.template = findSequenceTemplate(json);
     this.merges = new BpeMerges(recipe.merges);
     this.words = wordSplitter(recipe);
     this.addedIds = new Map(json.added_tokens.map((token) => [token.content, token.id]));

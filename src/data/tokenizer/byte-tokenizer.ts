@@ -11,6 +11,7 @@ export class ByteTokenizer implements Tokenizer {
   readonly vocabSize = 257;
   readonly bosId = special.bosId;
   readonly eosId = special.eosId;
+  readonly template = undefined;
   readonly fingerprint = tokenizerFingerprint(byteTokenizerJson(), special);
 
   encode(text: string): Int32Array {

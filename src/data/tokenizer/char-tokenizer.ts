@@ -13,6 +13,7 @@ export class CharTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly bosId = undefined;
   readonly eosId: number;
+  readonly template = undefined;
   readonly fingerprint: string;
   private readonly ids: ReadonlyMap<string, number>;
 

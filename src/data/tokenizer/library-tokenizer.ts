@@ -1,6 +1,7 @@
 import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { InputError } from '../../engine/errors.js';
 import { saveTokenizerFiles, tokenizerFingerprint } from './save-tokenizer.js';
+import { findSequenceTemplate, type SequenceTemplate } from './sequence-template.js';
 import { findSpecialIds, type SpecialIds } from './special-ids.js';
 import type { DecodeStream, EncodeOptions, Tokenizer } from './tokenizer.js';
 import type { TokenizerConfig, TokenizerJson } from './tokenizer-json.js';
@@ -12,6 +13,7 @@ export class LibraryTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly bosId: number | undefined;
   readonly eosId: number | undefined;
+  readonly template: SequenceTemplate | undefined;
   readonly fingerprint: string;
   private readonly special: SpecialIds;
   private readonly library: Library;
@@ -40,6 +42,7 @@ export class LibraryTokenizer implements Tokenizer {
     this.special = findSpecialIds(json, config);
     this.bosId = this.special.bosId;
     this.eosId = this.special.eosId;
+    this.template = findSequenceTemplate(json);
     this.fingerprint = tokenizerFingerprint(json, this.special);
     let largest = -1;
     for (const id of this.library.get_vocab().values()) if (id > largest) largest = id;

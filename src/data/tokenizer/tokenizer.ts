@@ -1,3 +1,5 @@
+import type { SequenceTemplate } from './sequence-template.js';
+
 /** How {@link Tokenizer.encode} is to read its text. */
 export interface EncodeOptions {
   /** The text goes on from earlier text of the same document, so no prefix (Llama's leading space) is put before it. */
@@ -17,6 +19,8 @@ export interface Tokenizer {
   readonly bosId: number | undefined;
   /** End-of-text token. */
   readonly eosId: number | undefined;
+  /** What encoders see around a text or a pair; undefined if there are no tokens for it. */
+  readonly template: SequenceTemplate | undefined;
   /** Hash of all that determines the ids; the key of token caches. */
   readonly fingerprint: string;
   encode(text: string, options?: EncodeOptions): Int32Array;

@@ -200,6 +200,76 @@ struct OrthonormalizeCall {
   float* scratch;
 };
 
+struct QuantizeCall {
+  const float* x;
+  uint8_t* codes;
+  uint16_t* scales;  // bf16: step and minimum of each group
+  int64_t count;
+  int64_t bits;
+  uint32_t key0, key1;
+};
+
+struct DequantizeCall {
+  const uint8_t* codes;
+  const uint16_t* scales;
+  float* out;
+  int64_t count;
+  int64_t bits;
+};
+
+struct SlopeCodesCall {
+  const float* x;
+  uint8_t* codes;
+  int64_t count;
+  float thresholds[3];
+};
+
+struct SlopeBackwardCall {
+  const uint8_t* codes;
+  const float* dy;
+  float* dx;
+  int64_t count;
+  float levels[4];
+};
+
+struct SiluCall {
+  const float* x;
+  float* out;
+  int64_t count;
+};
+
+struct MultiplyCall {
+  const float *a, *b;
+  float* out;
+  int64_t count;
+};
+
+struct ScaleColumnsCall {
+  float* x;
+  const float* factors;
+  int64_t rows, columns;
+};
+
+struct SubtokenDirectionCall {
+  const float* x;
+  float* out;
+  int64_t tokens, width, size;
+};
+
+struct SubtokenProjectCall {
+  const float *x, *direction;
+  float* out;
+  int64_t tokens, width, size;
+};
+
+struct SubtokenExpandCall {
+  const float *coefficients, *direction;
+  float* out;
+  int64_t rows, width, size;
+  float factor;
+  bool accumulate;
+};
+
 /** One kernel per op, compiled once per instruction set. */
 struct KernelTable {
   const char* name;
@@ -228,6 +298,16 @@ struct KernelTable {
   void (*random)(Pool*, const RandomCall&);
   void (*orthonormalize)(Pool*, const OrthonormalizeCall&);
   void (*axpby)(Pool*, const AxpbyCall&);
+  void (*quantize)(Pool*, const QuantizeCall&);
+  void (*dequantize)(Pool*, const DequantizeCall&);
+  void (*slopeCodes)(Pool*, const SlopeCodesCall&);
+  void (*slopeBackward)(Pool*, const SlopeBackwardCall&);
+  void (*silu)(Pool*, const SiluCall&);
+  void (*multiply)(Pool*, const MultiplyCall&);
+  void (*scaleColumns)(Pool*, const ScaleColumnsCall&);
+  void (*subtokenDirection)(Pool*, const SubtokenDirectionCall&);
+  void (*subtokenProject)(Pool*, const SubtokenProjectCall&);
+  void (*subtokenExpand)(Pool*, const SubtokenExpandCall&);
   /** GFLOP/s of a loop of fused multiply-adds in registers, on the calling thread. */
   double (*peak)();
 };

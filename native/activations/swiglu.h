@@ -9,6 +9,18 @@ namespace {
 /** Elements per block: exp makes an element some three times as costly as a plain load and store. */
 constexpr int64_t swigluGrain = elementGrain / 2;
 
+/** out = x·σ(x); out may be x. */
+void siluKernel(Pool* pool, const compact::SiluCall& call) {
+  parallelRanges(pool, call.count, swigluGrain, [&](int64_t begin, int64_t end) {
+    const float* from = call.x + begin;
+    float* out = call.out + begin;
+    forEachVec(end - begin, [&](auto at, auto put) {
+      const Vec x = at(from);
+      put(out, mul(x, sigmoid(x)));
+    });
+  });
+}
+
 /** p = a∘u and, if wanted, a; p may be g or u. */
 void swigluKernel(Pool* pool, const compact::SwigluCall& call) {
   parallelRanges(pool, call.count, swigluGrain, [&](int64_t begin, int64_t end) {

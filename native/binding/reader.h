@@ -79,6 +79,8 @@ class Reader {
 
   float* floats(int64_t count) { return static_cast<float*>(range(count, sizeof(float))); }
   int32_t* integers(int64_t count) { return static_cast<int32_t*>(range(count, sizeof(int32_t))); }
+  uint16_t* halves(int64_t count) { return static_cast<uint16_t*>(range(count, sizeof(uint16_t))); }
+  uint8_t* bytes(int64_t count) { return static_cast<uint8_t*>(range(count, 1)); }
 
   /** Null where TypeScript wrote −1. */
   void* optionalRange(int64_t count, int64_t width) {

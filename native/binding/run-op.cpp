@@ -341,6 +341,115 @@ void orthonormalize(Runner& r) {
   if (r.ok()) r.kernels.orthonormalize(r.pool, c);
 }
 
+/** Bits of a code: 8, 4 or 2. */
+int64_t codeBits(Reader& read) {
+  const int64_t bits = read.whole();
+  if (bits != 8 && bits != 4 && bits != 2) read.refuse("NATIVE_ARGUMENTS");
+  return bits;
+}
+
+/** Bytes of packed codes. */
+int64_t codeBytes(Reader& read, int64_t count, int64_t bits) { return (read.product(count, bits) + 7) / 8; }
+
+constexpr int64_t quantizedGroup = 128;  // quantizedGroup of the contract
+
+void quantize(Runner& r) {
+  QuantizeCall c{};
+  c.count = r.read.extent(), c.bits = codeBits(r.read);
+  c.key0 = r.read.word(), c.key1 = r.read.word();
+  c.x = r.read.floats(c.count);
+  c.codes = r.read.bytes(codeBytes(r.read, c.count, c.bits));
+  c.scales = r.read.halves(2 * ((c.count + quantizedGroup - 1) / quantizedGroup));
+  if (r.ok()) r.kernels.quantize(r.pool, c);
+}
+
+void dequantize(Runner& r) {
+  DequantizeCall c{};
+  c.count = r.read.extent(), c.bits = codeBits(r.read);
+  c.codes = r.read.bytes(codeBytes(r.read, c.count, c.bits));
+  c.scales = r.read.halves(2 * ((c.count + quantizedGroup - 1) / quantizedGroup));
+  c.out = r.read.floats(c.count);
+  if (r.ok()) r.kernels.dequantize(r.pool, c);
+}
+
+void slopeCodes(Runner& r) {
+  SlopeCodesCall c{};
+  c.count = r.read.extent();
+  for (float& threshold : c.thresholds) threshold = r.read.real();
+  c.x = r.read.floats(c.count);
+  c.codes = r.read.bytes(codeBytes(r.read, c.count, 2));
+  if (r.ok()) r.kernels.slopeCodes(r.pool, c);
+}
+
+void slopeBackward(Runner& r) {
+  SlopeBackwardCall c{};
+  c.count = r.read.extent();
+  for (float& level : c.levels) level = r.read.real();
+  c.codes = r.read.bytes(codeBytes(r.read, c.count, 2));
+  c.dy = r.read.floats(c.count);
+  c.dx = r.read.floats(c.count);
+  if (r.ok()) r.kernels.slopeBackward(r.pool, c);
+}
+
+void silu(Runner& r) {
+  SiluCall c{};
+  c.count = r.read.extent();
+  c.x = r.read.floats(c.count);
+  c.out = r.read.floats(c.count);
+  if (r.ok()) r.kernels.silu(r.pool, c);
+}
+
+void multiply(Runner& r) {
+  MultiplyCall c{};
+  c.count = r.read.extent();
+  c.a = r.read.floats(c.count);
+  c.b = r.read.floats(c.count);
+  c.out = r.read.floats(c.count);
+  if (r.ok()) r.kernels.multiply(r.pool, c);
+}
+
+void scaleColumns(Runner& r) {
+  ScaleColumnsCall c{};
+  c.rows = r.read.extent(), c.columns = r.read.extent();
+  c.x = r.read.floats(r.read.product(c.rows, c.columns));
+  c.factors = r.read.floats(c.columns);
+  if (r.ok()) r.kernels.scaleColumns(r.pool, c);
+}
+
+/** Size of a sub-token: at most the token's width. */
+int64_t subtokenSize(Reader& read, int64_t width) {
+  const int64_t size = read.extent();
+  if (size > width) read.refuse("NATIVE_ARGUMENTS");
+  return size > 0 ? size : 1;
+}
+
+void subtokenDirection(Runner& r) {
+  SubtokenDirectionCall c{};
+  c.tokens = r.read.extent(), c.width = r.read.extent(), c.size = subtokenSize(r.read, c.width);
+  c.x = r.read.floats(r.read.product(c.tokens, c.width));
+  c.out = r.read.floats(c.size);
+  if (r.ok()) r.kernels.subtokenDirection(r.pool, c);
+}
+
+void subtokenProject(Runner& r) {
+  SubtokenProjectCall c{};
+  c.tokens = r.read.extent(), c.width = r.read.extent(), c.size = subtokenSize(r.read, c.width);
+  c.x = r.read.floats(r.read.product(c.tokens, c.width));
+  c.direction = r.read.floats(c.size);
+  c.out = r.read.floats(r.read.product(c.tokens, (c.width + c.size - 1) / c.size));
+  if (r.ok()) r.kernels.subtokenProject(r.pool, c);
+}
+
+void subtokenExpand(Runner& r) {
+  SubtokenExpandCall c{};
+  c.rows = r.read.extent(), c.width = r.read.extent(), c.size = subtokenSize(r.read, c.width);
+  c.factor = r.read.real(), c.accumulate = r.read.flag();
+  c.coefficients = r.read.floats(r.read.product(c.rows, (c.width + c.size - 1) / c.size));
+  c.direction = r.read.floats(c.size);
+  c.out = r.read.floats(r.read.product(c.rows, c.width));
+  if (r.ok()) r.kernels.subtokenExpand(r.pool, c);
+}
+
 using OpFunction = void (*)(Runner&);
 
 constexpr OpFunction opFunctions[] = {
@@ -348,6 +457,8 @@ constexpr OpFunction opFunctions[] = {
     swiglu, swigluBackward, logSoftmax,    nllLoss, nllLossBackward, crossEntropy, fill, copy,
     add,    scale,      adamW,             adamDirection, squaredNorm, clipFactor, random, orthonormalize,
     axpby,
+    quantize, dequantize, slopeCodes, slopeBackward, silu, multiply, scaleColumns, subtokenDirection, subtokenProject,
+    subtokenExpand,
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// fill, add, scale, copy over `count` elements of any shape.
+// fill, add, multiply, scale, copy over `count` elements of any shape.
 #pragma once
 #include "../calls.h"
 #include "../threads/parallel.h"
@@ -22,6 +22,25 @@ void addKernel(Pool* pool, const compact::AddCall& call) {
     const float *a = call.a + begin, *b = call.b + begin;
     float* out = call.out + begin;
     forEachVec(end - begin, [&](auto at, auto put) { put(out, add(at(a), at(b))); });
+  });
+}
+
+/** out = a∘b; out may be a or b. */
+void multiplyKernel(Pool* pool, const compact::MultiplyCall& call) {
+  parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
+    const float *a = call.a + begin, *b = call.b + begin;
+    float* out = call.out + begin;
+    forEachVec(end - begin, [&](auto at, auto put) { put(out, mul(at(a), at(b))); });
+  });
+}
+
+/** x ← x·diag(factors), by rows. */
+void scaleColumnsKernel(Pool* pool, const compact::ScaleColumnsCall& call) {
+  parallelRanges(pool, call.rows, rowGrain(call.columns), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+      float* x = call.x + row * call.columns;
+      forEachVec(call.columns, [&](auto at, auto put) { put(x, mul(at(x), at(call.factors))); });
+    }
   });
 }
 

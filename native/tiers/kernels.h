@@ -3,6 +3,7 @@
 // Everything in the headers below has internal linkage, and nothing of the C++ library is used: an inline function with
 // external linkage would become a weak symbol, of which the linker keeps one copy for all tiers, perhaps the AVX-512 one.
 #pragma once
+#include "../activations/step-slope.h"
 #include "../activations/swiglu.h"
 #include "../attention/backward.h"
 #include "../attention/forward.h"
@@ -17,8 +18,10 @@
 #include "../optimizer/adam.h"
 #include "../optimizer/clip.h"
 #include "../peak/peak-f32.h"
+#include "../quantize/quantize.h"
 #include "../random/orthonormalize.h"
 #include "../random/random.h"
+#include "../subtoken/subtoken.h"
 
 namespace COMPACT_TIER {
 namespace {
@@ -51,6 +54,16 @@ constexpr compact::KernelTable kernelTable(const char* name) {
       randomKernel,
       orthonormalizeKernel,
       axpbyKernel,
+      quantizeKernel,
+      dequantizeKernel,
+      slopeCodesKernel,
+      slopeBackwardKernel,
+      siluKernel,
+      multiplyKernel,
+      scaleColumnsKernel,
+      subtokenDirectionKernel,
+      subtokenProjectKernel,
+      subtokenExpandKernel,
       peakF32,
   };
 }

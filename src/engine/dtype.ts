@@ -22,6 +22,14 @@ export function toBf16Bits(value: number): number {
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
+/** The bf16 number next to a float, as a float: the one of smaller magnitude, or of larger magnitude where `away`. */
+export function bf16Beside(value: number, away: boolean): number {
+  scratch.setFloat32(0, value);
+  const bits = scratch.getUint32(0);
+  const inexact = (bits & 0xffff) !== 0;
+  return fromBf16Bits(((bits >>> 16) + (inexact && away ? 1 : 0)) & 0xffff);
+}
+
 /** Float value of a bf16 bit pattern. */
 export function fromBf16Bits(bits: number): number {
   scratch.setUint32(0, (bits << 16) >>> 0);

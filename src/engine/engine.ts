@@ -1,7 +1,7 @@
 import type { Arena, StaticLayout } from './arena.js';
 import { type Kernels, type OpArgs, type OpName, ops } from './contract/index.js';
 import type { Access, OpSpec } from './contract/spec.js';
-import type { DType, Numbers } from './dtype.js';
+import { bytesPerElement, type DType, type Numbers } from './dtype.js';
 import { LifetimeError, ShapeError } from './errors.js';
 import { Ledger } from './ledger.js';
 import { assertLive, byteLength, type Role, type Storage, sizeOf, type Tensor } from './tensor.js';
@@ -127,6 +127,7 @@ export class Engine implements Disposable {
   /** Copies values into a tensor; bf16 rounds to nearest, ties to even. */
   write(tensor: Tensor, values: Numbers): void {
     assertLive(tensor);
+    assertWithin('write', tensor);
     if (values.length !== sizeOf(tensor.shape)) {
       throw new ShapeError(`write to "${tensor.storage.name}" [${tensor.shape}]: ${values.length} values`);
     }
@@ -136,6 +137,7 @@ export class Engine implements Disposable {
   /** Copies a tensor's values out: floats for f32 and bf16 (float64 on the reference engine), integers otherwise. */
   read(tensor: Tensor): Promise<Numbers> {
     assertLive(tensor);
+    assertWithin('read', tensor);
     return this.#backend.read(tensor);
   }
 
@@ -201,13 +203,14 @@ function checkTensors<A>(op: OpName, spec: OpSpec<A>, args: A): void {
     const tensor = args[key] as Tensor | undefined;
     if (tensor === undefined) continue;
     assertLive(tensor);
+    assertWithin(`${op} ${name}`, tensor);
     present.push({ name, tensor, access: spec.access[key] });
   }
   for (const output of present) {
     if (output.access === 'read') continue;
     for (const other of present) {
       if (other === output || !overlap(output.tensor, other.tensor)) continue;
-      const same = output.tensor.offset === other.tensor.offset;
+      const same = firstByte(output.tensor) === firstByte(other.tensor);
       const allowed = spec.inPlace?.some(([out, input]) => out === output.name && input === other.name);
       const allowedReversed = spec.inPlace?.some(([out, input]) => out === other.name && input === output.name);
       if (!same || !(allowed || allowedReversed)) throw new ShapeError(`${op}: ${output.name} overlaps ${other.name}`);
@@ -217,5 +220,23 @@ function checkTensors<A>(op: OpName, spec: OpSpec<A>, args: A): void {
 
 function overlap(a: Tensor, b: Tensor): boolean {
   if (a.storage !== b.storage) return false;
-  return a.offset < b.offset + sizeOf(b.shape) && b.offset < a.offset + sizeOf(a.shape);
+  return firstByte(a) < endByte(b) && firstByte(b) < endByte(a);
+}
+
+function firstByte({ offset, dtype }: Tensor): number {
+  return offset * bytesPerElement[dtype];
+}
+
+function endByte(tensor: Tensor): number {
+  return firstByte(tensor) + byteLength(tensor.shape, tensor.dtype);
+}
+
+/** Throws unless a view has elements and all of them lie in its storage: views may be made by hand. */
+function assertWithin(name: string, tensor: Tensor): void {
+  const { shape, offset, storage } = tensor;
+  const whole = shape.every((extent) => Number.isSafeInteger(extent) && extent > 0);
+  if (!whole) throw new ShapeError(`${name}: [${shape.join(', ')}] is no shape with elements`);
+  if (!Number.isSafeInteger(offset) || offset < 0 || endByte(tensor) > storage.bytes) {
+    throw new ShapeError(`${name}: [${shape.join(', ')}] from element ${offset} reaches beyond "${storage.name}"`);
+  }
 }

@@ -11,7 +11,18 @@ describe('compact', () => {
   it('lists its commands', async () => {
     const { code, stdout } = await compact(directory, '--help');
     expect(code).toBe(0);
-    for (const name of ['pretrain', 'compare', 'plan', 'paper', 'eval', 'generate', 'tokenizer', 'convert', 'doctor', 'bench']) {
+    for (const name of [
+      'pretrain',
+      'compare',
+      'plan',
+      'paper',
+      'eval',
+      'generate',
+      'tokenizer',
+      'convert',
+      'doctor',
+      'bench',
+    ]) {
       expect(stdout).toContain(name);
     }
   });

@@ -5,7 +5,10 @@ import {
   axpbyCases,
   copyCases,
   fillCases,
+  multiplyCases,
   scaleCases,
+  scaleColumnsCases,
+  siluCases,
   swigluBackwardCases,
   swigluCases,
 } from './cases/elementwise.js';
@@ -13,7 +16,9 @@ import { gemmCases } from './cases/gemm.js';
 import { crossEntropyCases, logSoftmaxCases, nllLossBackwardCases, nllLossCases } from './cases/loss.js';
 import { rmsNormBackwardCases, rmsNormCases } from './cases/norms.js';
 import { adamDirectionCases, adamWCases, clipFactorCases, squaredNormCases } from './cases/optimizer.js';
+import { dequantizeCases, quantizeCases, slopeBackwardCases, slopeCodesCases } from './cases/quantize.js';
 import { orthonormalizeCases, randomCases } from './cases/random.js';
+import { subtokenDirectionCases, subtokenExpandCases, subtokenProjectCases } from './cases/subtoken.js';
 import { embeddingBackwardCases, embeddingCases, ropeCases } from './cases/tables.js';
 import type { OpCases } from './op-case.js';
 
@@ -44,4 +49,14 @@ export const contractCases: { readonly [K in OpName]: OpCases<K> } = {
   clipFactor: clipFactorCases,
   random: randomCases,
   orthonormalize: orthonormalizeCases,
+  quantize: quantizeCases,
+  dequantize: dequantizeCases,
+  slopeCodes: slopeCodesCases,
+  slopeBackward: slopeBackwardCases,
+  silu: siluCases,
+  multiply: multiplyCases,
+  scaleColumns: scaleColumnsCases,
+  subtokenDirection: subtokenDirectionCases,
+  subtokenProject: subtokenProjectCases,
+  subtokenExpand: subtokenExpandCases,
 };

@@ -201,4 +201,60 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
       message: 'orthonormalize: 4 columns cannot be orthonormal in 3 dimensions',
     },
   ],
+  quantize: [
+    {
+      args: (t) => ({ x: t([9]), codes: t([4], 'u8'), scales: t([1, 2], 'bf16'), bits: 4, key: [1, 2] }),
+      message: 'quantize codes: expected [5], found [4]',
+    },
+    {
+      args: (t) => ({ x: t([129]), codes: t([129], 'u8'), scales: t([1, 2], 'bf16'), bits: 8, key: [1, 2] }),
+      message: 'quantize scales: expected [2, 2], found [1, 2]',
+    },
+  ],
+  dequantize: [
+    {
+      args: (t) => ({ codes: t([9]), scales: t([1, 2], 'bf16'), out: t([9]), bits: 8 }),
+      message: 'dequantize codes: expected u8, found f32',
+    },
+  ],
+  slopeCodes: [
+    {
+      args: (t) => ({ x: t([9]), codes: t([2], 'u8'), function: 'resilu2' }),
+      message: 'slopeCodes codes: expected [3], found [2]',
+    },
+  ],
+  slopeBackward: [
+    {
+      args: (t) => ({ codes: t([2], 'u8'), dy: t([8]), dx: t([2, 4]), function: 'regelu2' }),
+      message: 'slopeBackward dx: expected [8], found [2, 4]',
+    },
+  ],
+  silu: [{ args: (t) => ({ x: t([4]), out: t([5]) }), message: 'silu out: expected [4], found [5]' }],
+  multiply: [
+    {
+      args: (t) => ({ a: t([2, 3]), b: t([3]), out: t([2, 3]) }),
+      message: 'multiply b: expected [2, 3], found [3]',
+    },
+  ],
+  scaleColumns: [
+    { args: (t) => ({ x: t([2, 3]), factors: t([2]) }), message: 'scaleColumns factors: expected [3], found [2]' },
+  ],
+  subtokenDirection: [
+    {
+      args: (t) => ({ x: t([4, 3]), out: t([5]) }),
+      message: 'subtokenDirection: sub-tokens of 5 in tokens of 3',
+    },
+  ],
+  subtokenProject: [
+    {
+      args: (t) => ({ x: t([4, 7]), direction: t([3]), out: t([4, 2]) }),
+      message: 'subtokenProject out: expected [4, 3], found [4, 2]',
+    },
+  ],
+  subtokenExpand: [
+    {
+      args: (t) => ({ coefficients: t([4, 2]), direction: t([3]), out: t([4, 7]), factor: 1 }),
+      message: 'subtokenExpand coefficients: expected [4, 3], found [4, 2]',
+    },
+  ],
 };

@@ -60,6 +60,15 @@ export function targets(count: number, below: number, ignored = true): Operand {
   };
 }
 
+/** Random bytes. */
+export function bytes(shape: readonly number[]): Operand {
+  return {
+    shape,
+    dtype: 'u8',
+    values: (key, length) => Uint8Array.from({ length }, (_, index) => threefry(key, index, 0)[0] & 0xff),
+  };
+}
+
 /** Normal numbers that were rounded to bf16, in a bf16 tensor. */
 export function normalBf16(shape: readonly number[], deviation = 1): Operand {
   return { shape, dtype: 'bf16', values: (key, length) => normalNumbers(key, length, deviation, 0) };

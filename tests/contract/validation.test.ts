@@ -76,12 +76,13 @@ describe.each(opNames)('%s', (op) => {
   it('refuses another dtype in every place', () => {
     using engine = testEngine();
     const opCase = fullCase(op);
-    for (const [name, { shape }] of operandsOf(opCase)) {
+    for (const [name, { shape, dtype }] of operandsOf(opCase)) {
       const tensors = tensorsOf(engine, opCase);
-      const wrong = allocate(engine, shape, 'u8', 'wrong');
+      const other = dtype === 'u8' ? 'i32' : 'u8';
+      const wrong = allocate(engine, shape, other, 'wrong');
       const error = errorOf(() => engine.run(op, withTensors(opCase, { ...tensors, [name]: wrong })));
       expect(error, name).toBeInstanceOf(ShapeError);
-      expect(String(error)).toMatch(new RegExp(`${op}.*u8`));
+      expect(String(error)).toMatch(new RegExp(`${op}.*${other}`));
       engine.release(wrong);
       releaseAll(engine, tensors);
     }
@@ -160,6 +161,27 @@ describe('an engine', () => {
     expect(() => engine.write(tensor, new Float32Array(2))).toThrow(LifetimeError);
     expect(() => engine.read(tensor)).toThrow(LifetimeError);
     expect(() => engine.retain(tensor)).toThrow('use of "gone" after it was freed');
+  });
+
+  it('refuses views made by hand that have no elements or reach beyond their storage', () => {
+    using engine = testEngine();
+    const tensor = allocate(engine, [4, 2], 'f32', 'matrix');
+    const fill = (view: Partial<Tensor>) => () => engine.run('fill', { out: { ...tensor, ...view }, value: 0 });
+    expect(fill({ shape: [0, 2] })).toThrow(new ShapeError('fill out: [0, 2] is no shape with elements'));
+    expect(fill({ shape: [2.5] })).toThrow(ShapeError);
+    expect(fill({ offset: 1 })).toThrow(new ShapeError('fill out: [4, 2] from element 1 reaches beyond "matrix"'));
+    expect(fill({ offset: -1 })).toThrow(ShapeError);
+    expect(fill({ shape: [3, 3] })).toThrow(ShapeError);
+    expect(fill({ shape: [7], offset: 1 })).not.toThrow();
+    expect(() => engine.read({ ...tensor, shape: [9] })).toThrow(ShapeError);
+    expect(() => engine.write({ ...tensor, shape: [9] }, new Float32Array(9))).toThrow(ShapeError);
+  });
+
+  it('reads the type of numbers that a tensor holds', async () => {
+    using engine = testEngine();
+    expect(await engine.read(allocate(engine, [2], 'u8'))).toEqual(new Uint8Array(2));
+    expect(await engine.read(allocate(engine, [2], 'i32'))).toEqual(new Int32Array(2));
+    expect(await engine.read(allocate(engine, [2], 'bf16'))).toEqual(new Float32Array(2));
   });
 
   it('refuses a view whose tensor was freed', () => {

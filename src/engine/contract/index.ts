@@ -9,10 +9,14 @@ import * as embeddingOps from './embedding.js';
 import { type GemmArgs, gemm } from './gemm.js';
 import * as loss from './loss.js';
 import * as optimizer from './optimizer.js';
+import * as products from './products.js';
+import * as quantizeOps from './quantize.js';
 import * as randomOps from './random.js';
 import * as norm from './rms-norm.js';
 import { type RopeArgs, rope } from './rope.js';
 import type { OpSpec } from './spec.js';
+import * as stepSlope from './step-slope.js';
+import * as subtoken from './subtoken.js';
 import * as swigluOps from './swiglu.js';
 
 export interface OpArgs {
@@ -41,6 +45,16 @@ export interface OpArgs {
   readonly clipFactor: optimizer.ClipFactorArgs;
   readonly random: randomOps.RandomArgs;
   readonly orthonormalize: randomOps.OrthonormalizeArgs;
+  readonly quantize: quantizeOps.QuantizeArgs;
+  readonly dequantize: quantizeOps.DequantizeArgs;
+  readonly slopeCodes: stepSlope.SlopeCodesArgs;
+  readonly slopeBackward: stepSlope.SlopeBackwardArgs;
+  readonly silu: swigluOps.SiluArgs;
+  readonly multiply: products.MultiplyArgs;
+  readonly scaleColumns: products.ScaleColumnsArgs;
+  readonly subtokenDirection: subtoken.SubtokenDirectionArgs;
+  readonly subtokenProject: subtoken.SubtokenProjectArgs;
+  readonly subtokenExpand: subtoken.SubtokenExpandArgs;
 }
 
 export type OpName = keyof OpArgs;
@@ -71,6 +85,16 @@ export const ops: { readonly [K in OpName]: OpSpec<OpArgs[K]> } = {
   clipFactor: optimizer.clipFactor,
   random: randomOps.random,
   orthonormalize: randomOps.orthonormalize,
+  quantize: quantizeOps.quantize,
+  dequantize: quantizeOps.dequantize,
+  slopeCodes: stepSlope.slopeCodes,
+  slopeBackward: stepSlope.slopeBackward,
+  silu: swigluOps.silu,
+  multiply: products.multiply,
+  scaleColumns: products.scaleColumns,
+  subtokenDirection: subtoken.subtokenDirection,
+  subtokenProject: subtoken.subtokenProject,
+  subtokenExpand: subtoken.subtokenExpand,
 };
 
 export const opNames = Object.keys(ops) as readonly OpName[];

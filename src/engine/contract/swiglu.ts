@@ -1,6 +1,23 @@
 import type { Tensor } from '../tensor.js';
 import { expectTensor, type OpSpec } from './spec.js';
 
+/** SiLU by itself: out = x·σ(x). */
+export interface SiluArgs {
+  /** Any shape. */
+  readonly x: Tensor;
+  readonly out: Tensor;
+}
+
+export const silu: OpSpec<SiluArgs> = {
+  access: { x: 'read', out: 'write' },
+  inPlace: [['out', 'x']],
+  check({ x, out }) {
+    expectTensor('silu x', x, x.shape);
+    expectTensor('silu out', out, x.shape);
+  },
+  flops: () => 0,
+};
+
 /** SwiGLU: a = g·σ(g), p = a∘u. */
 export interface SwigluArgs {
   /** g, any shape. */

@@ -21,7 +21,8 @@ export function createDryEngine({ threads }: { threads: number }): Engine {
     write: () => {},
     read: async (tensor: Tensor) => {
       const length = sizeOf(tensor.shape);
-      return tensor.dtype === 'i32' ? new Int32Array(length) : new Float32Array(length);
+      if (tensor.dtype === 'i32') return new Int32Array(length);
+      return tensor.dtype === 'u8' ? new Uint8Array(length) : new Float32Array(length);
     },
     dispose: () => {},
   };
@@ -56,4 +57,14 @@ const kernels: Kernels = {
   clipFactor: nothing,
   random: nothing,
   orthonormalize: nothing,
+  quantize: nothing,
+  dequantize: nothing,
+  slopeCodes: nothing,
+  slopeBackward: nothing,
+  silu: nothing,
+  multiply: nothing,
+  scaleColumns: nothing,
+  subtokenDirection: nothing,
+  subtokenProject: nothing,
+  subtokenExpand: nothing,
 };

@@ -2,6 +2,7 @@ import { attentionExtents } from '../contract/attention.js';
 import { gemmExtents } from '../contract/gemm.js';
 import type { Kernels, OpArgs, OpName } from '../contract/index.js';
 import { matrix } from '../contract/spec.js';
+import { slopeLevels, slopeThresholds } from '../contract/step-slope.js';
 import { bytesPerElement } from '../dtype.js';
 import { sizeOf, type Tensor } from '../tensor.js';
 
@@ -35,6 +36,16 @@ const opCodes: { readonly [K in OpName]: number } = {
   random: 22,
   orthonormalize: 23,
   axpby: 24,
+  quantize: 25,
+  dequantize: 26,
+  slopeCodes: 27,
+  slopeBackward: 28,
+  silu: 29,
+  multiply: 30,
+  scaleColumns: 31,
+  subtokenDirection: 32,
+  subtokenProject: 33,
+  subtokenExpand: 34,
 };
 
 /** What an op passes to C++: numbers, flags, tensors (as byte offsets) and left-out tensors (as −1). */
@@ -129,6 +140,24 @@ const argumentsOf: Arguments = {
     out,
   ],
   orthonormalize: ({ x, factor }, scratch) => [...matrix('x', x), factor, x, scratch],
+  quantize: ({ x, codes, scales, bits, key }) => [sizeOf(x.shape), bits, key[0], key[1], x, codes, scales],
+  dequantize: ({ codes, scales, bits, out }) => [sizeOf(out.shape), bits, codes, scales, out],
+  slopeCodes: ({ x, codes, function: name }) => [sizeOf(x.shape), ...slopeThresholds(name), x, codes],
+  slopeBackward: ({ codes, dy, dx, function: name }) => [sizeOf(dy.shape), ...slopeLevels(name), codes, dy, dx],
+  silu: ({ x, out }) => [sizeOf(x.shape), x, out],
+  multiply: ({ a, b, out }) => [sizeOf(a.shape), a, b, out],
+  scaleColumns: ({ x, factors }) => [...matrix('x', x), x, factors],
+  subtokenDirection: ({ x, out }) => [...matrix('x', x), sizeOf(out.shape), x, out],
+  subtokenProject: ({ x, direction, out }) => [...matrix('x', x), sizeOf(direction.shape), x, direction, out],
+  subtokenExpand: ({ coefficients, direction, out, factor, accumulate = false }) => [
+    ...matrix('out', out),
+    sizeOf(direction.shape),
+    factor,
+    accumulate,
+    coefficients,
+    direction,
+    out,
+  ],
 };
 
 function attentionShape(args: OpArgs['attention'] | OpArgs['attentionBackward']): readonly Argument[] {
@@ -181,6 +210,16 @@ export function nativeKernels(block: Float64Array, run: (opCode: number) => void
     clipFactor: kernel('clipFactor'),
     random: kernel('random'),
     orthonormalize: kernel('orthonormalize'),
+    quantize: kernel('quantize'),
+    dequantize: kernel('dequantize'),
+    slopeCodes: kernel('slopeCodes'),
+    slopeBackward: kernel('slopeBackward'),
+    silu: kernel('silu'),
+    multiply: kernel('multiply'),
+    scaleColumns: kernel('scaleColumns'),
+    subtokenDirection: kernel('subtokenDirection'),
+    subtokenProject: kernel('subtokenProject'),
+    subtokenExpand: kernel('subtokenExpand'),
   };
 }
 

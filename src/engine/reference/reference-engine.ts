@@ -7,10 +7,14 @@ import { gemm } from './gemm.js';
 import { crossEntropy, logSoftmax, nllLoss, nllLossBackward } from './loss.js';
 import { ReferenceMemory } from './memory.js';
 import { adamDirection, adamW, clipFactor, squaredNorm } from './optimizer.js';
+import { multiply, scaleColumns } from './products.js';
+import { dequantize, quantize } from './quantize.js';
 import { orthonormalize, random } from './random.js';
 import { rmsNorm, rmsNormBackward } from './rms-norm.js';
 import { rope } from './rope.js';
-import { swiglu, swigluBackward } from './swiglu.js';
+import { slopeBackward, slopeCodes } from './step-slope.js';
+import { subtokenDirection, subtokenExpand, subtokenProject } from './subtoken.js';
+import { silu, swiglu, swigluBackward } from './swiglu.js';
 
 /**
  * The oracle: every op as its formula in plain TypeScript and float64. Slow, runs anywhere, and is what other engines are
@@ -65,5 +69,15 @@ function bindKernels(memory: ReferenceMemory): Kernels {
     clipFactor: (args) => clipFactor(memory, args),
     random: (args) => random(memory, args),
     orthonormalize: (args) => orthonormalize(memory, args),
+    quantize: (args) => quantize(memory, args),
+    dequantize: (args) => dequantize(memory, args),
+    slopeCodes: (args) => slopeCodes(memory, args),
+    slopeBackward: (args) => slopeBackward(memory, args),
+    silu: (args) => silu(memory, args),
+    multiply: (args) => multiply(memory, args),
+    scaleColumns: (args) => scaleColumns(memory, args),
+    subtokenDirection: (args) => subtokenDirection(memory, args),
+    subtokenProject: (args) => subtokenProject(memory, args),
+    subtokenExpand: (args) => subtokenExpand(memory, args),
   };
 }

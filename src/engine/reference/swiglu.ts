@@ -1,5 +1,12 @@
-import type { SwigluArgs, SwigluBackwardArgs } from '../contract/swiglu.js';
+import type { SiluArgs, SwigluArgs, SwigluBackwardArgs } from '../contract/swiglu.js';
 import type { ReferenceMemory } from './memory.js';
+
+/** out = x·σ(x). */
+export function silu(memory: ReferenceMemory, args: SiluArgs): void {
+  const x = memory.floats(args.x);
+  const out = memory.floats(args.out);
+  for (let i = 0; i < out.length; i++) out[i] = x[i] * sigmoid(x[i]);
+}
 
 /** a = g·σ(g), p = a∘u. */
 export function swiglu(memory: ReferenceMemory, args: SwigluArgs): void {

@@ -66,6 +66,33 @@ export const addCases: OpCases<'add'> = {
   because: 'one rounding',
 };
 
+export const multiplyCases: OpCases<'multiply'> = {
+  cases: withInPlace(
+    'multiply',
+    shapes.map((shape) => ({
+      label: `[${shape}]`,
+      operands: { a: normal(shape), b: normal(shape), out: output(shape) },
+      scalars: {},
+    })),
+  ),
+  tolerance: () => 'rounded',
+  because: 'one rounding',
+};
+
+export const scaleColumnsCases: OpCases<'scaleColumns'> = {
+  cases: [
+    [1, 1],
+    [7, 33],
+    [250, 77],
+  ].map((shape) => ({
+    label: `[${shape}]`,
+    operands: { x: normal(shape), factors: normal([shape[1]]) },
+    scalars: {},
+  })),
+  tolerance: () => 'rounded',
+  because: 'one rounding',
+};
+
 export const scaleCases: OpCases<'scale'> = {
   cases: shapes.flatMap((shape) =>
     [0.5, -3].map((factor) => ({
@@ -95,6 +122,21 @@ export const axpbyCases: OpCases<'axpby'> = {
 /** Gates far out on both sides, where e^−g overflows or vanishes. */
 const extremes = [-1e4, -200, -104, -88.5, -87, -20, -1.278, -1e-8, 0, 1e-8, 20, 87, 88.5, 104, 200, 1e4];
 const extremeGate = byIndex([4, 17], (index) => extremes[index % extremes.length]);
+
+export const siluCases: OpCases<'silu'> = {
+  cases: withInPlace('silu', [
+    ...shapes.map(
+      (shape): OpCase<'silu'> => ({
+        label: `[${shape}]`,
+        operands: { x: normal(shape, 2), out: output(shape) },
+        scalars: {},
+      }),
+    ),
+    { label: 'extremes', operands: { x: extremeGate, out: output([4, 17]) }, scalars: {} },
+  ]),
+  tolerance: () => ({ absolute: 1e-30, relative: 8 * epsilon32 }),
+  because: 'an exponential, a division and a product; numbers below 1e-30 may be flushed',
+};
 
 export const swigluCases: OpCases<'swiglu'> = {
   cases: withInPlace('swiglu', [

@@ -85,6 +85,33 @@ describe.skipIf(nativeMissing)(nativeTitle('the native engine takes the bytes th
   });
 });
 
+describe.skipIf(nativeMissing)(nativeTitle('batches of other lengths than the longest'), () => {
+  /** Lengths in no order, some of them together in one step. */
+  const lengths = [3, 16, 11, 11, 5, 16, 1, 2];
+
+  it.each(['full', 'lean', 'checkpoint', 'compact', 'compact,fused-update'])(
+    'train in the bytes that the longest is predicted to take: %s',
+    async (methods) => {
+      for (const accumulate of methods.includes('fused-update') ? [1] : [1, 2]) {
+        const settings = tinySettings({ methods, accumulate, steps: lengths.length / accumulate });
+        const data = {
+          fingerprint: 'several lengths',
+          batch: (index: number) => tinyBatch(settings.config, settings.batch, lengths[index], index),
+        };
+        await using trainer = await Trainer.open({ settings, data, engine: 'native', threads: 2 });
+        const { ledger, arena } = trainer.engine;
+        const reports = await runAll(trainer);
+        expect(reports).toHaveLength(lengths.length / accumulate);
+        expect(reports.at(-1)?.tokens).toBe(settings.batch * lengths.reduce((sum, length) => sum + length, 0));
+        // In no step do two of the longest come together.
+        if (accumulate === 1) expect(ledger.read().peak).toBe(trainer.prediction.memory.peak);
+        else expect(ledger.read().peak).toBeLessThanOrEqual(trainer.prediction.memory.peak);
+        expect(arena?.reserved, 'the arena never grows while training').toBe(trainer.prediction.arenaBytes);
+      }
+    },
+  );
+});
+
 describe('the reference engine takes the bytes that the dry run predicts', () => {
   it.each(runs)('for %s', (_label, run) =>
     expectAsPredicted('reference', { sequenceLength: 6, ...run, config: oddConfig }, 2),

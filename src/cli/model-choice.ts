@@ -1,11 +1,11 @@
 import { InputError } from '../engine/index.js';
-import { type LlamaConfig, llamaShapes, openModelSource } from '../models/index.js';
+import { longestSequence, type ModelConfig, modelShapes, openModelSource } from '../models/index.js';
 
 /** The model that `--model` and `--vocab-size` describe. */
 export interface ModelChoice {
   /** As the user named it. */
   readonly name: string;
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   /** Directory with weights and tokenizer; undefined for presets and bare configurations. */
   readonly directory: string | undefined;
 }
@@ -31,9 +31,9 @@ export function chooseTrainedModel(name: string): ModelChoice & { readonly direc
 }
 
 /** Number of weights. */
-export function countParameters(config: LlamaConfig): number {
+export function countParameters(config: ModelConfig): number {
   let count = 0;
-  for (const shape of llamaShapes(config).values()) count += shape.reduce((product, length) => product * length, 1);
+  for (const shape of modelShapes(config).values()) count += shape.reduce((product, length) => product * length, 1);
   return count;
 }
 
@@ -43,10 +43,10 @@ const usualSequenceLength = 256;
 /** @throws InputError if the sequence is longer than the model allows */
 export function chooseSequenceLength(
   seq: number | undefined,
-  config: LlamaConfig,
+  config: ModelConfig,
   usual = usualSequenceLength,
 ): number {
-  const most = config.maxPositionEmbeddings;
+  const most = longestSequence(config);
   if (seq === undefined) return Math.min(usual, most);
   if (seq <= most) return seq;
   throw new InputError(

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../engine/index.js';
-import type { LlamaConfig } from '../models/index.js';
+import type { ModelConfig } from '../models/index.js';
 import { type MemoryPlan, makePlan, parsePlan } from '../plan/index.js';
 import { defined, flagName, type OptionValues } from './option-table.js';
 import type { methodOptions } from './options.js';
@@ -15,7 +15,7 @@ const usualMethods = ['lean'] as const;
  *
  * @throws InputError for an unknown method, options that exclude each other, or a file that is no plan
  */
-export async function choosePlan(values: OptionValues<typeof methodOptions>, config: LlamaConfig): Promise<MemoryPlan> {
+export async function choosePlan(values: OptionValues<typeof methodOptions>, config: ModelConfig): Promise<MemoryPlan> {
   const { plan, method } = values;
   if (plan === undefined) return planOf(method ?? usualMethods, values, config);
   const [other] = Object.keys(defined({ method, ...refinementsIn(values) }));
@@ -27,7 +27,7 @@ export async function choosePlan(values: OptionValues<typeof methodOptions>, con
  * The plan of one of several combinations that share their options: those for sketches are for the combinations that
  * sketch, and so on.
  */
-export function planAmongOthers(methods: readonly string[], values: Refinements, config: LlamaConfig): MemoryPlan {
+export function planAmongOthers(methods: readonly string[], values: Refinements, config: ModelConfig): MemoryPlan {
   const { saveMode, checkpointEvery, lossChunk, ...forSketches } = refinementsIn(values);
   const sketches = methods.some((name) => name.startsWith('compact'));
   const absent = { rank: undefined, updateGap: undefined, scale: undefined, outputScale: undefined };
@@ -43,7 +43,7 @@ export function planAmongOthers(methods: readonly string[], values: Refinements,
   );
 }
 
-function planOf(methods: readonly string[], values: Refinements, config: LlamaConfig): MemoryPlan {
+function planOf(methods: readonly string[], values: Refinements, config: ModelConfig): MemoryPlan {
   return makePlan(methods, { layers: config.numHiddenLayers, ...defined(refinementsIn(values)) });
 }
 

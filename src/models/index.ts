@@ -3,16 +3,18 @@
  * Models, their configurations and weights under Hugging Face's names.
  */
 export { CheckpointError } from './checkpoint-error.js';
+export { createModel, modelShapes } from './create-model.js';
 export { type GenerationOptions, generate, sample } from './generate.js';
 export { KeyValueCache } from './key-value-cache.js';
-export type { LanguageModel, LossForm, SketchableLinear, TokenBatch } from './language-model.js';
 export { Llama, llamaShapes } from './llama.js';
-export { type LlamaConfig, parseLlamaConfig, toHuggingFaceConfig } from './llama-config.js';
+export { type LlamaConfig, parseLlamaConfig } from './llama-config.js';
 export { Llama2cCheckpoint } from './llama2c.js';
+export { longestSequence, type ModelConfig, parseModelConfig, toHuggingFaceConfig } from './model-config.js';
 export { type ModelSource, openModelSource } from './model-source.js';
 export { isPreset, type PresetName, presets } from './presets.js';
 export { SafetensorsFile, type TensorReader } from './safetensors.js';
 export { openSafetensors } from './safetensors-shards.js';
 export { replaceFile, replaceFileWith, SaveError } from './save-file.js';
+export type { LossForm, SketchableLinear, TokenBatch, TrainableModel } from './trainable-model.js';
 export { loadWeights, saveWeights, weightsFile } from './weights.js';
 export { type TensorData, type TensorEntry, writeSafetensors } from './write-safetensors.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../engine/index.js';
-import { parseLlamaConfig, toHuggingFaceConfig } from './llama-config.js';
+import { parseLlamaConfig, toLlamaJson } from './llama-config.js';
 import { presets } from './presets.js';
 
 /** The fields that Hugging Face's own files have. */
@@ -31,6 +31,7 @@ const huggingFace = {
 describe('a config.json', () => {
   it('is read by Hugging Face’s names', () => {
     expect(parseLlamaConfig(huggingFace, 'config.json')).toEqual({
+      modelType: 'llama',
       vocabSize: 32000,
       hiddenSize: 64,
       intermediateSize: 172,
@@ -52,6 +53,7 @@ describe('a config.json', () => {
       huggingFace;
     const least = { model_type, vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads };
     expect(parseLlamaConfig(least, 'config.json')).toEqual({
+      modelType: 'llama',
       vocabSize: 32000,
       hiddenSize: 64,
       intermediateSize: 172,
@@ -80,7 +82,7 @@ describe('a config.json', () => {
 
   it('comes back the same after writing', () => {
     for (const config of [...Object.values(presets), { ...presets['llama-9m'], bosTokenId: 0, eosTokenId: 3 }]) {
-      const json: unknown = JSON.parse(JSON.stringify(toHuggingFaceConfig(config)));
+      const json: unknown = JSON.parse(JSON.stringify(toLlamaJson(config)));
       expect(parseLlamaConfig(json, 'config.json')).toEqual(config);
     }
   });

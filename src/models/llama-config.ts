@@ -3,6 +3,7 @@ import { InputError } from '../engine/index.js';
 
 /** Shape and constants of a LLaMA model; names are Hugging Face's, in camel case. */
 export interface LlamaConfig {
+  readonly modelType: 'llama';
   readonly vocabSize: number;
   /** n. */
   readonly hiddenSize: number;
@@ -64,6 +65,7 @@ export function parseLlamaConfig(json: unknown, where: string): LlamaConfig {
   const { data } = parsed;
   const eos = Array.isArray(data.eos_token_id) ? data.eos_token_id[0] : data.eos_token_id;
   const config: LlamaConfig = {
+    modelType: 'llama',
     vocabSize: data.vocab_size,
     hiddenSize: data.hidden_size,
     intermediateSize: data.intermediate_size,
@@ -98,7 +100,7 @@ export function parseLlamaConfig(json: unknown, where: string): LlamaConfig {
 }
 
 /** The `config.json` that Hugging Face's libraries read. */
-export function toHuggingFaceConfig(config: LlamaConfig): Record<string, unknown> {
+export function toLlamaJson(config: LlamaConfig): Record<string, unknown> {
   return {
     architectures: ['LlamaForCausalLM'],
     model_type: 'llama',

@@ -15,9 +15,9 @@ import {
   type Value,
 } from '../tape/index.js';
 import type { KeyValueCache } from './key-value-cache.js';
-import type { LanguageModel, LossForm, SketchableLinear, TokenBatch } from './language-model.js';
 import type { LlamaConfig } from './llama-config.js';
 import { makeRopeTables } from './rope-tables.js';
+import type { LossForm, SketchableLinear, TokenBatch, TrainableModel } from './trainable-model.js';
 
 /** Weights of one block. */
 interface Block {
@@ -59,7 +59,7 @@ export function llamaShapes(config: LlamaConfig): ReadonlyMap<string, readonly n
  * LLaMA: pre-norm blocks of RMSNorm, rotary attention with grouped keys and values, SwiGLU; weights [out, in] under
  * Hugging Face's names.
  */
-export class Llama implements LanguageModel, Disposable {
+export class Llama implements TrainableModel {
   readonly config: LlamaConfig;
   /** Longest sequence that can be run. */
   readonly positions: number;

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../engine/index.js';
-import { type LlamaConfig, parseLlamaConfig } from './llama-config.js';
+import { type ModelConfig, parseModelConfig } from './model-config.js';
 import { isPreset, presets } from './presets.js';
 
 /** What `--model` names. */
 export interface ModelSource {
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   /** Directory that holds weights (and perhaps a tokenizer); undefined for presets and bare configurations. */
   readonly directory: string | undefined;
 }
@@ -30,12 +30,12 @@ export function openModelSource(name: string): ModelSource {
   return { config: readConfig(path), directory: name };
 }
 
-function readConfig(path: string): LlamaConfig {
+function readConfig(path: string): ModelConfig {
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new InputError(`${path}: not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  return parseLlamaConfig(json, path);
+  return parseModelConfig(json, path);
 }

@@ -8,6 +8,7 @@ function llama(
   rest: Partial<LlamaConfig> = {},
 ): LlamaConfig {
   return {
+    modelType: 'llama',
     vocabSize: 32000,
     hiddenSize,
     intermediateSize,

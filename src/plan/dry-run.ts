@@ -1,20 +1,23 @@
 import { createDryEngine, type LedgerEvent, type LedgerReading } from '../engine/index.js';
 import type { SlotRecord } from '../keep/index.js';
-import { Llama, type LlamaConfig } from '../models/index.js';
+import { createModel, type ModelConfig } from '../models/index.js';
 import { type Work, WorkLog } from './cost/work.js';
-import type { HostBatch } from './host-batch.js';
+import { emptyBatch, type HostBatch } from './host-batch.js';
+import { type PackedLayout, packLayout } from './layout.js';
 import type { MemoryPlan } from './memory-plan.js';
 import { type ProgramOptions, TrainingProgram } from './training-program.js';
 
 /** What is to be predicted. */
 export interface PredictionRequest extends Omit<ProgramOptions, 'onSlot'> {
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   readonly plan: MemoryPlan;
   /** Sequences per micro-batch. */
   readonly batch: number;
   readonly sequenceLength: number;
   /** Micro-batches per optimizer step. */
   readonly accumulate: number;
+  /** A batch of the largest shape that will come, whatever its contents; default: every token is predicted. */
+  readonly largest?: HostBatch | undefined;
   /** Threads of the engine that will run it: kernels' scratch depends on it. */
   readonly threads: number;
 }
@@ -42,6 +45,7 @@ export interface DryRun {
  */
 export async function dryRun(request: PredictionRequest): Promise<DryRun> {
   const { config, plan, batch, sequenceLength, accumulate } = request;
+  const largest = request.largest ?? emptyBatch(batch, sequenceLength);
   const slots = new Map<string, SlotRecord>();
   using engine = createDryEngine({ threads: request.threads });
   const recorded = () => {
@@ -50,7 +54,7 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
     return events;
   };
   const persistent = recorded();
-  using model = new Llama(engine, config, sequenceLength);
+  using model = createModel(engine, config, sequenceLength);
   using program = new TrainingProgram(engine, model, plan, {
     ...request,
     onSlot: (record) => slots.set(record.slot, record),
@@ -58,13 +62,13 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
   const step = recorded();
   const log = new WorkLog();
   engine.observe((call) => log.add(call));
-  const microBatches = Array.from({ length: accumulate }, () => emptyBatch(batch, sequenceLength));
+  const microBatches = Array.from({ length: accumulate }, () => largest);
   await program.step(microBatches, { step: 0, learningRate: 0 });
   engine.observe(undefined);
   const resampling = recorded();
   await program.moveTo(plan.sketches?.updateGap ?? 0);
   const evaluation = recorded();
-  await program.evaluate(emptyBatch(batch, sequenceLength));
+  await program.evaluate(largest);
   engine.ledger.record(undefined);
   return {
     memory: engine.ledger.read(),
@@ -75,7 +79,14 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
   };
 }
 
-function emptyBatch(batch: number, sequenceLength: number): HostBatch {
-  const tokens = batch * sequenceLength;
-  return { inputs: new Int32Array(tokens), targets: new Int32Array(tokens), batch, sequenceLength };
+/** Addresses of everything transient in a step over micro-batches of other shapes than the largest. */
+export async function planStep(request: PredictionRequest, microBatches: readonly HostBatch[]): Promise<PackedLayout> {
+  using engine = createDryEngine({ threads: request.threads });
+  using model = createModel(engine, request.config, request.sequenceLength);
+  using program = new TrainingProgram(engine, model, request.plan, request);
+  const events: LedgerEvent[] = [];
+  engine.ledger.record((event) => events.push(event));
+  await program.step(microBatches, { step: 0, learningRate: 0 });
+  engine.ledger.record(undefined);
+  return packLayout(events);
 }

@@ -2,8 +2,8 @@
  * @module plan
  * Memory plans: recipes of methods, the training step a plan describes, its prediction and static layout.
  */
-export { type DryRun, dryRun, type PredictionRequest } from './dry-run.js';
-export { countPredicted, evaluateBatch, type HostBatch } from './host-batch.js';
+export { type DryRun, dryRun, type PredictionRequest, planStep } from './dry-run.js';
+export { countPredicted, emptyBatch, evaluateBatch, type HostBatch, shapeKey } from './host-batch.js';
 export { bestFitBytes, type PackedLayout, packLayout } from './layout.js';
 export { type MemoryPlan, parsePlan, type RankSpec, type SketchPlan } from './memory-plan.js';
 export { matches } from './pattern.js';

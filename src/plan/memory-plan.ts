@@ -41,6 +41,8 @@ const schema = z.strictObject({
   optimizer: z.array(optimizerRule).min(1),
   /** Factors on the updates of weights outside `sketches`, by pattern; the last match holds, else 1. */
   updateScales: z.array(scaleRule),
+  /** Weights that are not trained, by pattern: no gradient, no moments, and their layers' inputs are not kept for them. */
+  frozen: z.array(z.string().min(1)),
   /** `after` all gradients are there, or `fused`: each gradient is used and freed as it appears in backward. */
   update: z.enum(['after', 'fused']),
 });

@@ -55,6 +55,8 @@ export interface RecipeOptions {
   readonly checkpointEvery?: number;
   readonly lossChunk?: number;
   readonly lossForm?: 'full' | 'fused';
+  /** Patterns of weights that are not trained. */
+  readonly frozen?: readonly string[];
 }
 
 /** Published settings of CompAct's pre-training: r = n/4, T = 50, α = 0.25, and half of α on the output projection. */
@@ -120,6 +122,7 @@ export function makePlan(names: readonly string[], options: RecipeOptions): Memo
     updateScales: compact
       ? [{ match: '*.o_proj.weight', scale: scale * (options.outputScale ?? compactDefaults.outputScale) }]
       : [],
+    frozen: [...(options.frozen ?? [])],
     update: chosen.has('fused-update') ? 'fused' : 'after',
   };
 }

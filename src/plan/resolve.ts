@@ -1,7 +1,7 @@
 import { InputError } from '../engine/index.js';
 import type { KeepingRules, Sketch } from '../keep/index.js';
 import { isSketchForm, PlanError } from '../keep/index.js';
-import type { LanguageModel, SketchableLinear } from '../models/index.js';
+import type { SketchableLinear, TrainableModel } from '../models/index.js';
 import type { UpdateRule } from '../optim/index.js';
 import type { Parameter } from '../tape/index.js';
 import type { MemoryPlan, RankSpec, SketchPlan } from './memory-plan.js';
@@ -14,14 +14,15 @@ export interface ResolvedPlan extends KeepingRules {
 }
 
 /**
- * Applies a plan to a model.
+ * Applies a plan to a model, whose weights it freezes or not.
  *
  * @throws PlanError where the plan's parts contradict each other, InputError where a rank does not fit
  */
-export function resolvePlan(plan: MemoryPlan, model: LanguageModel): ResolvedPlan {
-  const sketched = plan.sketches ? sketchesByWeight(plan.sketches, model.sketchableLinears) : new Map<string, Sketch>();
+export function resolvePlan(plan: MemoryPlan, model: TrainableModel): ResolvedPlan {
+  freeze(plan.frozen, model);
+  const sketched = plan.sketches ? sketchesByWeight(plan.sketches, trainedLinears(model)) : new Map<string, Sketch>();
   const formOf = (slot: string) => lastMatch(plan.slots, slot)?.form ?? 'exact';
-  for (const { slot, weight } of model.sketchableLinears) {
+  for (const { slot, weight } of trainedLinears(model)) {
     const form = formOf(slot);
     if (isSketchForm(form) !== sketched.has(weight)) {
       throw new PlanError(
@@ -49,6 +50,25 @@ export function resolvePlan(plan: MemoryPlan, model: LanguageModel): ResolvedPla
       return { update: rule.update, sketch, scale: scale ?? 1 };
     },
   };
+}
+
+/** @throws InputError where a pattern names no weight, or nothing is left to train */
+function freeze(patterns: readonly string[], { parameters }: TrainableModel): void {
+  const idle = patterns.find((pattern) => !parameters.some(({ name }) => matches(pattern, name)));
+  if (idle !== undefined) throw new InputError(`frozen weights: nothing matches "${idle}"`, hintNames(parameters));
+  for (const parameter of parameters) {
+    parameter.trainable = !patterns.some((pattern) => matches(pattern, parameter.name));
+  }
+  if (!parameters.some(({ trainable }) => trainable)) throw new InputError('every weight is frozen');
+}
+
+function hintNames(parameters: readonly Parameter[]): string {
+  return `names are like ${parameters[0].name}; * stands for anything`;
+}
+
+function trainedLinears({ sketchableLinears, parameters }: TrainableModel): readonly SketchableLinear[] {
+  const trained = new Set(parameters.filter(({ trainable }) => trainable).map(({ name }) => name));
+  return sketchableLinears.filter(({ weight }) => trained.has(weight));
 }
 
 /** r of a layer: ratios round half to even; 1 ≤ r ≤ n. */

@@ -1,6 +1,6 @@
 import { type Engine, InputError, type StaticLayout } from '../engine/index.js';
 import { Projections, Sketcher, SlotKeeper, type SlotRecord } from '../keep/index.js';
-import type { LanguageModel } from '../models/index.js';
+import type { TrainableModel } from '../models/index.js';
 import { type AdamWSettings, clipFactor, Optimizer, type StepContext } from '../optim/index.js';
 import { type Parameter, Tape } from '../tape/index.js';
 import { countPredicted, evaluateBatch, type HostBatch, takeScalar, withTokens, zeroLoss } from './host-batch.js';
@@ -16,7 +16,7 @@ export interface ProgramOptions {
   readonly onSlot?: (record: SlotRecord) => void;
 }
 
-/** Mean loss over the predicted tokens of a step (natural log). */
+/** Mean loss over the predictions of a step (natural log). */
 export interface StepResult {
   readonly loss: number;
 }
@@ -28,14 +28,14 @@ export interface StepResult {
 export class TrainingProgram implements Disposable {
   readonly optimizer: Optimizer;
   readonly #engine: Engine;
-  readonly #model: LanguageModel;
+  readonly #model: TrainableModel;
   readonly #plan: MemoryPlan;
   readonly #resolved: ResolvedPlan;
   readonly #projections: Projections;
   readonly #keeper: SlotKeeper;
   readonly #clip: number | undefined;
 
-  constructor(engine: Engine, model: LanguageModel, plan: MemoryPlan, options: ProgramOptions) {
+  constructor(engine: Engine, model: TrainableModel, plan: MemoryPlan, options: ProgramOptions) {
     if (plan.update === 'fused' && options.clip !== undefined) {
       throw new InputError(
         'clipping by global norm needs all gradients at once, which a fused update never has',
@@ -77,9 +77,9 @@ export class TrainingProgram implements Disposable {
       const loss = zeroLoss(this.#engine);
       const onGradient = fused ? (parameter: Parameter) => this.optimizer.update(parameter, context) : undefined;
       for (const microBatch of microBatches) {
-        withTokens(this.#engine, microBatch, (ids, targets) => {
+        withTokens(this.#engine, microBatch, (tokens, targets) => {
           const tape = new Tape(this.#engine, this.#keeper, onGradient);
-          this.#model.loss(tape, { ...microBatch, ids }, { targets, loss, scale }, this.#plan.loss);
+          this.#model.loss(tape, tokens, { targets, loss, scale }, this.#plan.loss);
           tape.backward();
         });
       }

@@ -8,8 +8,8 @@ export class Parameter {
   /** Hugging Face's name, for example `model.layers.0.mlp.up_proj.weight`. */
   readonly name: string;
   readonly tensor: Tensor;
-  /** A frozen parameter costs neither gradient nor optimizer bytes nor saved inputs. */
-  readonly trainable: boolean;
+  /** A frozen parameter costs neither gradient nor optimizer bytes nor saved inputs; set before the first pass. */
+  trainable: boolean;
   gradient: Tensor | undefined;
   /** Contributions to the gradient that backward still owes in this pass. */
   pendingUses = 0;

@@ -125,6 +125,19 @@ export class Tape {
     produce(value.gradient, true);
   }
 
+  /**
+   * Like `addGradient` for ops that cannot do without writing it: where the value needs none, they write to scratch.
+   */
+  addGradientAnyway(value: Value, produce: (out: Tensor, accumulate: boolean) => void): void {
+    if (value.requiresGradient) {
+      this.addGradient(value, produce);
+      return;
+    }
+    const unused = this.allocate(`${value.name}.gradient`, value.shape);
+    produce(unused, false);
+    this.engine.release(unused);
+  }
+
   /** Passes a gradient on unchanged; takes over the caller's reference to it. */
   passGradient(value: Value, gradient: Tensor): void {
     if (!value.requiresGradient) {

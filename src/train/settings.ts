@@ -1,10 +1,10 @@
-import type { LlamaConfig } from '../models/index.js';
+import type { ModelConfig } from '../models/index.js';
 import type { AdamWSettings, Schedule } from '../optim/index.js';
 import type { MemoryPlan } from '../plan/index.js';
 
 /** Everything that determines the numbers of a run; saved with each checkpoint, compared on resume. */
 export interface TrainingSettings {
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   readonly plan: MemoryPlan;
   /** Sequences per micro-batch. */
   readonly batch: number;

@@ -6,10 +6,10 @@ export interface StepReport {
   readonly step: number;
   /** Steps of the whole run. */
   readonly steps: number;
-  /** Mean loss over the step's predicted tokens, natural log. */
+  /** Mean loss over the step's predictions, natural log. */
   readonly loss: number;
   readonly learningRate: number;
-  /** Tokens predicted so far. */
+  /** Tokens seen so far, filling included. */
   readonly tokens: number;
   /** Wall time of this step, without evaluation and saving. */
   readonly seconds: number;

@@ -1,19 +1,22 @@
 import { CompactError, type ComputingEngine, type Engine, InputError, openEngine } from '../engine/index.js';
-import { Llama, loadWeights } from '../models/index.js';
+import { createModel, loadWeights, longestSequence, type TrainableModel } from '../models/index.js';
 import { learningRateAt } from '../optim/index.js';
-import { type HostBatch, type Prediction, predict, TrainingProgram } from '../plan/index.js';
+import { type HostBatch, type Prediction, type PredictionRequest, predict, TrainingProgram } from '../plan/index.js';
 import { type Checkpointed, hasCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { type Evaluation, meanLoss } from './evaluate.js';
 import { availableBytes } from './resident-memory.js';
 import type { TrainingSettings } from './settings.js';
+import { StepLayouts } from './step-layouts.js';
 import type { StepReport } from './step-report.js';
 
-/** Training windows: a pure function from an index, so that a position in the data is one number. */
+/** Training batches: a pure function from an index, so that a position in the data is one number. */
 export interface TrainingData {
   /** Names the data, the tokenizer and the split; a run can only be resumed on the same. */
   readonly fingerprint: string;
   /** Micro-batch number `index` of the endless stream. */
-  batch(index: number): { readonly inputs: Int32Array; readonly targets: Int32Array };
+  batch(index: number): HostBatch;
+  /** A batch of the largest shape there is; left out where all have the settings' shape and predict every token. */
+  readonly largest?: HostBatch;
 }
 
 export interface TrainerOptions {
@@ -60,9 +63,10 @@ export class NonFiniteLossError extends CompactError {
 export class Trainer implements AsyncDisposable {
   readonly prediction: Prediction;
   readonly engine: Engine;
-  readonly model: Llama;
+  readonly model: TrainableModel;
   readonly #options: TrainerOptions;
   readonly #program: TrainingProgram;
+  readonly #layouts: StepLayouts;
   #step = 0;
   #tokens = 0;
 
@@ -70,8 +74,9 @@ export class Trainer implements AsyncDisposable {
     const { settings } = options;
     this.#options = options;
     this.prediction = prediction;
+    this.#layouts = new StepLayouts(predictionRequest(options, engine.threads), prediction);
     this.engine = engine;
-    this.model = new Llama(engine, settings.config, settings.sequenceLength);
+    this.model = createModel(engine, settings.config, settings.sequenceLength);
     this.#program = new TrainingProgram(engine, this.model, settings.plan, programOptions(settings));
     engine.arena?.setRegion(prediction.regionBytes);
   }
@@ -87,7 +92,7 @@ export class Trainer implements AsyncDisposable {
     checkSettings(settings);
     const engine = await openEngine(options.engine ?? 'native', options);
     try {
-      const prediction = await predict({ ...settings, ...programOptions(settings), threads: engine.threads });
+      const prediction = await predict(predictionRequest(options, engine.threads));
       refuseTooLarge(prediction, options.memoryBudget);
       const trainer = new Trainer(options, prediction, engine);
       await trainer.#start();
@@ -165,19 +170,15 @@ export class Trainer implements AsyncDisposable {
 
   async #trainStep() {
     const { settings, data } = this.#options;
-    const { accumulate, batch, sequenceLength, schedule } = settings;
+    const { accumulate, schedule } = settings;
     const learningRate = learningRateAt(schedule, this.#step);
     const started = performance.now();
-    const microBatches = Array.from({ length: accumulate }, (_, index) => ({
-      ...data.batch(this.#step * accumulate + index),
-      batch,
-      sequenceLength,
-    }));
+    const microBatches = Array.from({ length: accumulate }, (_, index) => data.batch(this.#step * accumulate + index));
     const context = { step: this.#step, learningRate };
-    const { loss } = await this.#program.step(microBatches, context, this.prediction.layout);
+    const { loss } = await this.#program.step(microBatches, context, await this.#layouts.of(microBatches));
     if (!Number.isFinite(loss)) throw new NonFiniteLossError(this.#step + 1, loss);
     this.#step += 1;
-    this.#tokens += accumulate * batch * sequenceLength;
+    this.#tokens += microBatches.reduce((sum, { inputs }) => sum + inputs.length, 0);
     // Ops block the event loop; between steps timers, signals and progress get their turn.
     await new Promise((resolve) => setImmediate(resolve));
     return {
@@ -197,14 +198,19 @@ export class Trainer implements AsyncDisposable {
   }
 }
 
+/** What the run is predicted from. */
+function predictionRequest({ settings, data }: TrainerOptions, threads: number): PredictionRequest {
+  return { ...settings, ...programOptions(settings), threads, largest: data.largest };
+}
+
 function programOptions({ optimizer, clip, seed }: TrainingSettings) {
   return { optimizer, seed, clip: clip ?? undefined };
 }
 
 function checkSettings({ sequenceLength, config }: TrainingSettings): void {
-  if (sequenceLength > config.maxPositionEmbeddings) {
+  if (sequenceLength > longestSequence(config)) {
     throw new InputError(
-      `sequences of ${sequenceLength} tokens are longer than the model's ${config.maxPositionEmbeddings}`,
+      `sequences of ${sequenceLength} tokens are longer than the model's ${longestSequence(config)}`,
       'lower --seq, or raise max_position_embeddings in a config.json',
     );
   }

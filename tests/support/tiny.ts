@@ -96,9 +96,9 @@ export async function runPass(
     const lossTensor = zeroLoss(engine);
     const scale = 1 / batches.reduce((sum, { targets }) => sum + targets.length, 0);
     for (const host of batches) {
-      withTokens(engine, host, (ids, targets) => {
+      withTokens(engine, host, (tokens, targets) => {
         const tape = new Tape(engine, keeper);
-        model.loss(tape, { ...host, ids }, { targets, loss: lossTensor, scale }, plan.loss);
+        model.loss(tape, tokens, { targets, loss: lossTensor, scale }, plan.loss);
         if (options.backward === false) tape.discard();
         else tape.backward();
       });

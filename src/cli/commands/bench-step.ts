@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { createDryEngine, deriveKey, InputError, threefry } from '../../engine/index.js';
 import { measurePeak } from '../../engine/native/peak.js';
-import { Llama } from '../../models/index.js';
+import { createModel } from '../../models/index.js';
 import { TrainingProgram } from '../../plan/index.js';
 import { formatBytes, formatCount, formatDuration } from '../../report/index.js';
 import { type StepReport, Trainer, type TrainingData, type TrainingSettings } from '../../train/index.js';
@@ -136,14 +136,10 @@ function openTrainer(settings: TrainingSettings, { engine, threads, memory }: Be
 /** Seconds of a step in which no engine computes. */
 async function drySeconds(settings: TrainingSettings, threads: number): Promise<number> {
   using engine = createDryEngine({ threads });
-  using model = new Llama(engine, settings.config, settings.sequenceLength);
+  using model = createModel(engine, settings.config, settings.sequenceLength);
   using program = new TrainingProgram(engine, model, settings.plan, { ...settings, clip: settings.clip ?? undefined });
-  const { batch, sequenceLength } = settings;
-  const microBatches = Array.from({ length: settings.accumulate }, (_, index) => ({
-    ...randomData(settings).batch(index),
-    batch,
-    sequenceLength,
-  }));
+  const data = randomData(settings);
+  const microBatches = Array.from({ length: settings.accumulate }, (_, index) => data.batch(index));
   const readings: number[] = [];
   for (let step = 0; step < 12; step++) {
     const started = performance.now();
@@ -159,7 +155,10 @@ function randomData({ config, batch, sequenceLength }: TrainingSettings): Traini
     const key = deriveKey(index, 'dataOrder', stream, 0);
     return Int32Array.from({ length: batch * sequenceLength }, (_, i) => threefry(key, i, 0)[0] % config.vocabSize);
   };
-  return { fingerprint: 'random', batch: (index) => ({ inputs: draw(index, 0), targets: draw(index, 1) }) };
+  return {
+    fingerprint: 'random',
+    batch: (index) => ({ inputs: draw(index, 0), targets: draw(index, 1), batch, sequenceLength }),
+  };
 }
 
 function summarize(

@@ -4,7 +4,7 @@ import type { Tokenizer } from '../../data/index.js';
 import { InputError } from '../../engine/index.js';
 import {
   Llama2cCheckpoint,
-  llamaShapes,
+  modelShapes,
   openSafetensors,
   parseLlamaConfig,
   type TensorEntry,
@@ -63,7 +63,7 @@ async function openHuggingFace(path: string, { tokenizer }: ConvertValues): Prom
   return {
     config: toHuggingFaceConfig(config),
     vocabSize: config.vocabSize,
-    tensors: [...llamaShapes(config)].map(([name, shape]) => ({
+    tensors: [...modelShapes(config)].map(([name, shape]) => ({
       name,
       shape,
       dtype: 'F32' as const,

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tokenizer } from '../../data/index.js';
 import { InputError } from '../../engine/index.js';
-import { type LlamaConfig, replaceFileWith, SaveError, toHuggingFaceConfig, weightsFile } from '../../models/index.js';
+import { type ModelConfig, replaceFileWith, SaveError, toHuggingFaceConfig, weightsFile } from '../../models/index.js';
 import type { MemoryPlan } from '../../plan/index.js';
 import { planFile } from '../../report/index.js';
 import { hasCheckpoint } from '../../train/index.js';
@@ -44,7 +44,7 @@ export async function makeDirectory(directory: string): Promise<void> {
 /** Writes what is known before the first step: the model's configuration, its tokenizer and the plan. */
 export async function describeRun(
   directory: string,
-  config: LlamaConfig,
+  config: ModelConfig,
   plan: MemoryPlan,
   tokenizer: Tokenizer | undefined,
 ): Promise<void> {

@@ -1,5 +1,5 @@
 import { InputError } from '../../engine/index.js';
-import type { LlamaConfig } from '../../models/index.js';
+import type { ModelConfig } from '../../models/index.js';
 import type { MemoryPlan } from '../../plan/index.js';
 import type { TrainingSettings } from '../../train/index.js';
 import { chooseSequenceLength } from '../model-choice.js';
@@ -12,7 +12,7 @@ type TrainingValues = OptionValues<typeof trainingOptions> & OptionValues<typeof
 const usualLearningRate = 1e-3;
 
 /** Settings of a run from the options, with the defaults that depend on other options. */
-export function chooseSettings(values: TrainingValues, config: LlamaConfig, plan: MemoryPlan): TrainingSettings {
+export function chooseSettings(values: TrainingValues, config: ModelConfig, plan: MemoryPlan): TrainingSettings {
   refuseUnfinished(values);
   const { steps, warmup = Math.round(steps / 10) } = values;
   const [beta1, beta2] = values.betas;

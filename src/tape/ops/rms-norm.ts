@@ -50,7 +50,7 @@ export function rmsNorm(tape: Tape, slot: string, x: Value, weight: Parameter, e
         dy,
       };
       const backward = (dWeight: { dWeight?: typeof gamma }) =>
-        tape.addGradient(x, (dx, accumulate) =>
+        tape.addGradientAnyway(x, (dx, accumulate) =>
           engine.run('rmsNormBackward', { ...shared, dx, accumulate, ...dWeight }),
         );
       if (weight.trainable) tape.addToParameterGradient(weight, (dWeight) => backward({ dWeight }));

@@ -1,7 +1,7 @@
 import type { Tensor } from '../engine/index.js';
 import type { LossTarget, Parameter, Tape } from '../tape/index.js';
 
-/** Token ids of one micro-batch: B sequences of T tokens. */
+/** One micro-batch on an engine: B sequences of T tokens. */
 export interface TokenBatch {
   /** [B·T], i32. */
   readonly ids: Tensor;
@@ -24,9 +24,11 @@ export interface SketchableLinear {
 }
 
 /** What training needs of a model. */
-export interface LanguageModel {
+export interface TrainableModel extends Disposable {
   readonly parameters: readonly Parameter[];
   readonly sketchableLinears: readonly SketchableLinear[];
+  /** Random weights from the seed. */
+  initialize(seed: number): void;
   /** Records a forward pass down to the loss, which is added to `target.loss`. */
   loss(tape: Tape, tokens: TokenBatch, target: LossTarget, form: LossForm): void;
 }

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { InputError } from '../engine/index.js';
+import { type LlamaConfig, parseLlamaConfig, toLlamaJson } from './llama-config.js';
+
+/** Configuration of any model; `modelType` is Hugging Face's `model_type`. */
+export type ModelConfig = LlamaConfig;
+
+const parsers: { readonly [T in ModelConfig['modelType']]: (json: unknown, where: string) => ModelConfig } = {
+  llama: parseLlamaConfig,
+};
+
+const typed = z.object({ model_type: z.string() });
+
+/**
+ * Reads a Hugging Face `config.json` of any model that this package can run.
+ *
+ * @param where file name for messages
+ * @throws InputError if it is none
+ */
+export function parseModelConfig(json: unknown, where: string): ModelConfig {
+  const found = typed.safeParse(json);
+  const names = Object.keys(parsers).join(', ');
+  if (!found.success) throw new InputError(`${where}: model_type: missing`, `supported: ${names}`);
+  const { model_type: name } = found.data;
+  if (!Object.hasOwn(parsers, name)) throw new InputError(`${where}: model_type "${name}"`, `supported: ${names}`);
+  return parsers[name as ModelConfig['modelType']](json, where);
+}
+
+/** The `config.json` that Hugging Face's libraries read. */
+export function toHuggingFaceConfig(config: ModelConfig): Record<string, unknown> {
+  return toLlamaJson(config);
+}
+
+/** The most tokens a sequence may have. */
+export function longestSequence(config: ModelConfig): number {
+  return config.maxPositionEmbeddings;
+}

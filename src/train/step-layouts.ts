@@ -1,0 +1,40 @@
+import type { StaticLayout } from '../engine/index.js';
+import {
+  emptyBatch,
+  type HostBatch,
+  type Prediction,
+  type PredictionRequest,
+  planStep,
+  shapeKey,
+} from '../plan/index.js';
+
+/**
+ * Planned addresses of a run's steps. The memory of a run is that of its largest batch; a step over smaller ones gets a
+ * layout of its own in the same region, worked out when such a step first comes.
+ */
+export class StepLayouts {
+  readonly #request: PredictionRequest;
+  readonly #regionBytes: number;
+  readonly #known: Map<string, StaticLayout | undefined>;
+
+  constructor(request: PredictionRequest, { layout, regionBytes }: Prediction) {
+    this.#request = request;
+    this.#regionBytes = regionBytes;
+    const largest = request.largest ?? emptyBatch(request.batch, request.sequenceLength);
+    this.#known = new Map([[keyOf(Array.from({ length: request.accumulate }, () => largest)), layout]]);
+  }
+
+  /** The layout of a step over these micro-batches; undefined, for best fit, where it would not fit the region. */
+  async of(microBatches: readonly HostBatch[]): Promise<StaticLayout | undefined> {
+    const key = keyOf(microBatches);
+    if (this.#known.has(key)) return this.#known.get(key);
+    const layout = await planStep(this.#request, microBatches);
+    const fitting = layout.bytes <= this.#regionBytes ? layout : undefined;
+    this.#known.set(key, fitting);
+    return fitting;
+  }
+}
+
+function keyOf(microBatches: readonly HostBatch[]): string {
+  return microBatches.map(shapeKey).join(', ');
+}

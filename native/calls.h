@@ -270,6 +270,35 @@ struct SubtokenExpandCall {
   bool accumulate;
 };
 
+/** A sparse or subsampled Hadamard projection P [n, r]. */
+struct FastProjection {
+  bool sparse;
+  uint32_t key0, key1;
+  int64_t inputSize, rank, perRow, hadamardSize;
+};
+
+struct FastMatrixCall {
+  FastProjection projection;
+  float* out;
+  float* scratch;
+};
+
+struct FastProjectCall {
+  FastProjection projection;
+  const float* x;
+  float* out;
+  int64_t rows;
+  float* scratch;
+};
+
+struct FastExpandCall {
+  FastProjection projection;
+  const float* x;
+  float* out;
+  int64_t rows;
+  float* scratch;
+};
+
 /** One kernel per op, compiled once per instruction set. */
 struct KernelTable {
   const char* name;
@@ -308,6 +337,9 @@ struct KernelTable {
   void (*subtokenDirection)(Pool*, const SubtokenDirectionCall&);
   void (*subtokenProject)(Pool*, const SubtokenProjectCall&);
   void (*subtokenExpand)(Pool*, const SubtokenExpandCall&);
+  void (*fastMatrix)(Pool*, const FastMatrixCall&);
+  void (*fastProject)(Pool*, const FastProjectCall&);
+  void (*fastExpand)(Pool*, const FastExpandCall&);
   /** GFLOP/s of a loop of fused multiply-adds in registers, on the calling thread. */
   double (*peak)();
 };

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { Engine, Tensor } from '../src/engine/index.js';
+import type { Engine } from '../src/engine/index.js';
 import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
 import { type ProjectionFamily, Projections, projectionFamilies, type Sketch } from '../src/keep/index.js';
 import { Llama } from '../src/models/index.js';
 import { Optimizer } from '../src/optim/index.js';
 import { type MemoryPlan, resolvePlan } from '../src/plan/index.js';
 import { Parameter } from '../src/tape/index.js';
+import { fixedProjection } from './support/fixed-projection.js';
 import {
   adamSettings,
   gradientOf,
@@ -178,18 +179,6 @@ describe('CompAct', () => {
     }
   });
 });
-
-/** Gives a fixed matrix as every projection. */
-function fixedProjection(engine: Engine, values: Float64Array) {
-  return {
-    with(sketch: Sketch, body: (p: Tensor) => void) {
-      const p = engine.allocate({ shape: [sketch.inputSize, sketch.rank], role: 'projection', name: 'fixed' });
-      engine.write(p, values);
-      body(p);
-      engine.release(p);
-    },
-  };
-}
 
 function identity(n: number): Float64Array {
   return Float64Array.from({ length: n * n }, (_, index) => (Math.floor(index / n) === index % n ? 1 : 0));

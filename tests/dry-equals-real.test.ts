@@ -30,6 +30,8 @@ const runs: [string, TinySettings][] = [
   ['orthonormal projections, made anew each step', orthonormalEachStep('compact')],
   ['the same with fused-update', orthonormalEachStep('compact,fused-update')],
   ['rademacher projections', { methods: 'compact', options: { projection: 'rademacher' } }],
+  ['sparse projections', { methods: 'compact', options: { projection: 'sparse' } }],
+  ['srht projections', { methods: 'compact-shared', options: { projection: 'srht', sketchWhen: 'forward' } }],
   ['two micro-batches', { methods: 'lean', accumulate: 2 }],
   ['two micro-batches and compact', { methods: 'compact', accumulate: 2 }],
   ['clipping', { methods: 'lean', clip: 1 }],

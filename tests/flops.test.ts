@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createDryEngine, type OpName } from '../src/engine/index.js';
+import { projectionFamilies } from '../src/keep/index.js';
 import { Llama, type LlamaConfig } from '../src/models/index.js';
 import { type RecipeOptions, TrainingProgram } from '../src/plan/index.js';
 import { adamSettings, tinyBatch, tinyConfig, tinyPlan } from './support/tiny.js';
@@ -30,7 +31,8 @@ async function blockFlops(config: LlamaConfig, methods: string, options: Partial
 async function perToken(config: LlamaConfig, methods: string, options: Partial<RecipeOptions> = {}): Promise<number> {
   const twice = await blockFlops(config, methods, options, 2);
   const once = await blockFlops(config, methods, options, 1);
-  return (twice('gemm') - once('gemm')) / 8;
+  const products = (count: (op: OpName) => number) => count('gemm') + count('fastProject');
+  return (products(twice) - products(once)) / 8;
 }
 
 function full({ hiddenSize: n, intermediateSize: m }: LlamaConfig): number {
@@ -60,6 +62,17 @@ describe('the linears of a block take the flops of the formula', () => {
       );
     },
   );
+
+  it.each([
+    ['sparse', 5 * 2 * 64 * 4 + 2 * 172 * 4],
+    ['srht', 5 * 64 * 6 + 256 * 8],
+  ] as const)('%s projections: additions in place of a matrix product', async (projection, projections) => {
+    const { hiddenSize: n, intermediateSize: m } = tinyConfig;
+    const weights = 2 * (16 * (3 * n + 2 * m) + 43 * n);
+    expect(await perToken(tinyConfig, 'compact', { projection })).toBe(
+      4 * (4 * n * n + 3 * n * m) + 2 * n * n + weights + projections,
+    );
+  });
 
   it.each([
     ['compact', 1 / 2, 1.015],
@@ -113,7 +126,7 @@ describe('what recomputing costs', () => {
   });
 
   it('a sketch formed late costs no more than one formed in forward', async () => {
-    for (const projection of ['gaussian', 'rademacher', 'orthonormal'] as const) {
+    for (const projection of projectionFamilies) {
       const late = await perToken(wide, 'compact', { projection, sketchWhen: 'backward' });
       expect(late).toBe(await perToken(wide, 'compact', { projection, sketchWhen: 'forward' }));
     }

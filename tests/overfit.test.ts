@@ -26,6 +26,8 @@ const all: [string, TinySettings][] = [
   ['compact,fused-update', sketched],
   ['compact,lean', { ...sketched, options: { ...resampled, projection: 'orthonormal' } }],
   ['compact-shared,lean', { ...sketched, options: { ...resampled, projection: 'rademacher', sketchWhen: 'forward' } }],
+  ['compact,lean', { ...sketched, options: { ...resampled, projection: 'sparse' } }],
+  ['compact,lean', { ...sketched, options: { ...resampled, projection: 'srht', sketchWhen: 'forward' } }],
   ['lean,compact', { ...sketched, accumulate: 2, batch: 1, clip: 1 }],
 ];
 

@@ -50,6 +50,7 @@ const compact: TinySettings = { methods: 'compact', options: { updateGap: 4 } };
 
 const runs: [string, TinySettings][] = [
   ['compact', compact],
+  ['srht', { methods: 'compact', options: { updateGap: 4, projection: 'srht' } }],
   ['orthonormal', { methods: 'compact', options: { updateGap: 4, projection: 'orthonormal' } }],
   ['shared, two micro-batches', { methods: 'compact-shared', options: { updateGap: 4 }, accumulate: 2 }],
   ['lean, clipped', { methods: 'lean', clip: 0.5, optimizer: { ...tinySettings().optimizer, weightDecay: 0.1 } }],

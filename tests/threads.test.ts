@@ -28,6 +28,8 @@ const runs: [string, TinySettings][] = [
   ['compact', { methods: 'compact' }],
   ['compact with orthonormal projections', { methods: 'compact', options: { projection: 'orthonormal' } }],
   ['compact with rademacher projections', { methods: 'compact', options: { projection: 'rademacher' } }],
+  ['compact with sparse projections', { methods: 'compact', options: { projection: 'sparse' } }],
+  ['compact with srht projections', { methods: 'compact', options: { projection: 'srht' } }],
   ['compact-shared with clipping', { methods: 'compact-shared', clip: 0.5 }],
   ['checkpoint', { methods: 'checkpoint' }],
   ['lean with clipping', { methods: 'lean', clip: 0.5 }],

@@ -450,6 +450,55 @@ void subtokenExpand(Runner& r) {
   if (r.ok()) r.kernels.subtokenExpand(r.pool, c);
 }
 
+FastProjection fastProjection(Reader& read) {
+  FastProjection p{};
+  p.sparse = read.flag();
+  p.key0 = read.word(), p.key1 = read.word();
+  p.inputSize = read.extent(), p.rank = read.extent(), p.perRow = read.extent(), p.hadamardSize = read.extent();
+  const bool fits = p.rank <= p.inputSize && p.perRow <= p.rank && p.inputSize <= p.hadamardSize;
+  const bool power = (p.hadamardSize & (p.hadamardSize - 1)) == 0;
+  if (read.refusal() == nullptr && !(fits && power && p.hadamardSize <= 65536)) read.refuse("NATIVE_ARGUMENTS");
+  return p;
+}
+
+/** Floats of the tables and of so many threads' tiles: `scratchBytes` of the contract. */
+int64_t fastScratch(const FastProjection& p, int64_t threads) {
+  constexpr int64_t laneCount = 16;
+  const int64_t tables = p.sparse ? p.inputSize * p.perRow : p.inputSize + p.hadamardSize;
+  return roundUpTo(tables, laneCount) + threads * laneCount * (p.sparse ? p.rank : p.hadamardSize);
+}
+
+void fastMatrix(Runner& r) {
+  FastMatrixCall c{};
+  c.projection = fastProjection(r.read);
+  c.out = r.read.floats(r.read.product(c.projection.inputSize, c.projection.rank));
+  if (!r.ok()) return;
+  c.scratch = r.read.floats(fastScratch(c.projection, 0));
+  if (r.ok()) r.kernels.fastMatrix(r.pool, c);
+}
+
+void fastProject(Runner& r) {
+  FastProjectCall c{};
+  c.projection = fastProjection(r.read);
+  c.rows = r.read.extent();
+  c.x = r.read.floats(r.read.product(c.rows, c.projection.inputSize));
+  c.out = r.read.floats(r.read.product(c.rows, c.projection.rank));
+  if (!r.ok()) return;
+  c.scratch = r.read.floats(fastScratch(c.projection, poolThreads(r.pool)));
+  if (r.ok()) r.kernels.fastProject(r.pool, c);
+}
+
+void fastExpand(Runner& r) {
+  FastExpandCall c{};
+  c.projection = fastProjection(r.read);
+  c.rows = r.read.extent();
+  c.x = r.read.floats(r.read.product(c.projection.rank, c.rows));
+  c.out = r.read.floats(r.read.product(c.rows, c.projection.inputSize));
+  if (!r.ok()) return;
+  c.scratch = r.read.floats(fastScratch(c.projection, poolThreads(r.pool)));
+  if (r.ok()) r.kernels.fastExpand(r.pool, c);
+}
+
 using OpFunction = void (*)(Runner&);
 
 constexpr OpFunction opFunctions[] = {
@@ -459,6 +508,7 @@ constexpr OpFunction opFunctions[] = {
     axpby,
     quantize, dequantize, slopeCodes, slopeBackward, silu, multiply, scaleColumns, subtokenDirection, subtokenProject,
     subtokenExpand,
+    fastMatrix, fastProject, fastExpand,
 };
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "../optimizer/clip.h"
 #include "../peak/peak-f32.h"
 #include "../quantize/quantize.h"
+#include "../random/fast-projection.h"
 #include "../random/orthonormalize.h"
 #include "../random/random.h"
 #include "../subtoken/subtoken.h"
@@ -64,6 +65,9 @@ constexpr compact::KernelTable kernelTable(const char* name) {
       subtokenDirectionKernel,
       subtokenProjectKernel,
       subtokenExpandKernel,
+      fastMatrixKernel,
+      fastProjectKernel,
+      fastExpandKernel,
       peakF32,
   };
 }

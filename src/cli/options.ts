@@ -37,8 +37,8 @@ export const methodOptions = {
   outputScale: optional('<f>', "factor on o_proj's update, relative to --scale", parse.positive),
   projection: optional(
     '<family>',
-    'gaussian, rademacher or orthonormal',
-    parse.choice(['gaussian', 'rademacher', 'orthonormal'] as const),
+    'gaussian, rademacher, orthonormal, sparse or srht; the last two need no matrix product (default: gaussian)',
+    parse.choice(['gaussian', 'rademacher', 'orthonormal', 'sparse', 'srht'] as const),
   ),
   sketchWhen: optional(
     '<when>',

@@ -62,7 +62,7 @@ export class Sketcher {
 
   #project(slot: string, x: Tensor, sketch: Sketch, role: 'saved' | 'activation'): Tensor {
     const z = this.#engine.allocate({ shape: [x.shape[0], sketch.rank], role, name: slot });
-    this.#projections.with(sketch, (p) => this.#engine.run('gemm', { a: x, b: p, out: z }));
+    this.#projections.project(sketch, x, z);
     return z;
   }
 

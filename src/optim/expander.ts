@@ -18,8 +18,6 @@ export function sketchExpander(
 ): Expander {
   return (update, keep) => {
     if (keep !== 1) engine.run('scale', { x: weight, factor: keep });
-    projections.with(sketch, (p) =>
-      engine.run('gemm', { a: update, b: p, transA: true, transB: true, out: weight, accumulate: true }),
-    );
+    projections.expand(sketch, update, weight);
   };
 }

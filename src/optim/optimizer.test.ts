@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fixedProjection } from '../../tests/support/fixed-projection.js';
 import type { Tensor } from '../engine/index.js';
 import { createReferenceEngine } from '../engine/reference/reference-engine.js';
 import type { ProjectionSource, Sketch } from '../keep/index.js';
@@ -13,6 +14,9 @@ const steps = 25;
 /** A gradient that depends on step and place, of very different sizes. */
 const gradientAt = (step: number, i: number) => Math.cos(step + 0.7 * i) * 10 ** ((i % 4) - 2);
 const weightAt = (i: number) => Math.sin(1 + i);
+
+/** Where nothing is updated or sketched, nothing may be projected. */
+const untouched: ProjectionSource = { project: () => expect.unreachable(), expand: () => expect.unreachable() };
 
 interface Run {
   readonly settings?: Partial<AdamWSettings>;
@@ -46,13 +50,7 @@ async function onEngine({ shape = [2, 4], scale = 1, gradientScale, sketch, proj
       Float64Array.from({ length: size }, (_, i) => weightAt(i)),
     ),
   );
-  const projections: ProjectionSource = {
-    with(asked, body) {
-      const p = upload('p', 'projection', [asked.inputSize, asked.rank], projection ?? new Float64Array());
-      body(p);
-      engine.release(p);
-    },
-  };
+  const projections = fixedProjection(engine, projection ?? new Float64Array());
   let scaleTensor: Tensor | undefined;
   if (gradientScale !== undefined) scaleTensor = upload('clip', 'gradient', [1], Float64Array.of(gradientScale));
   const optimizer = new Optimizer(engine, [parameter], {
@@ -183,7 +181,7 @@ describe('AdamW on a compressed gradient', () => {
     using optimizer = new Optimizer(engine, parameters, {
       settings,
       rules: ({ name }) => ({ update: { name: 'adamw' }, sketch: name === 'sketched' ? wide : undefined, scale: 1 }),
-      projections: { with: () => expect.unreachable('no update, no projection') },
+      projections: untouched,
     });
     expect([...optimizer.state()].map(([name, { shape }]) => [name, shape])).toEqual([
       ['dense.exp_avg', [30, 40]],
@@ -204,7 +202,7 @@ describe('AdamW leaves alone', () => {
     using optimizer = new Optimizer(engine, [parameter], {
       settings,
       rules: () => ({ update: { name: 'adamw' }, sketch: undefined, scale: 1 }),
-      projections: { with: () => expect.unreachable('nothing is sketched') },
+      projections: untouched,
     });
     optimizer.update(parameter, { step: 0, learningRate });
     expect([...(await engine.read(tensor))]).toEqual([1, 2, 3]);

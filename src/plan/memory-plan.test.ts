@@ -30,7 +30,7 @@ describe('a plan document', () => {
       /^plan\.json: optimizer\.0\.update\.name: /,
     ],
     ['no weights to sketch', sketches({ weights: [] }), /^plan\.json: sketches\.weights: /],
-    ['an unknown projection', sketches({ projection: 'srht' }), /^plan\.json: sketches\.projection: /],
+    ['an unknown projection', sketches({ projection: 'cauchy' }), /^plan\.json: sketches\.projection: /],
     ['a ratio above 1', sketches({ rank: { ratio: 1.5 } }), /^plan\.json: sketches\.rank/],
     ['a ratio of 0', sketches({ rank: { ratio: 0 } }), /^plan\.json: sketches\.rank/],
     ['a rank of 0', sketches({ rank: { absolute: 0 } }), /^plan\.json: sketches\.rank/],

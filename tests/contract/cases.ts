@@ -12,6 +12,7 @@ import {
   swigluBackwardCases,
   swigluCases,
 } from './cases/elementwise.js';
+import { fastExpandCases, fastMatrixCases, fastProjectCases } from './cases/fast-projection.js';
 import { gemmCases } from './cases/gemm.js';
 import { crossEntropyCases, logSoftmaxCases, nllLossBackwardCases, nllLossCases } from './cases/loss.js';
 import { rmsNormBackwardCases, rmsNormCases } from './cases/norms.js';
@@ -59,4 +60,7 @@ export const contractCases: { readonly [K in OpName]: OpCases<K> } = {
   subtokenDirection: subtokenDirectionCases,
   subtokenProject: subtokenProjectCases,
   subtokenExpand: subtokenExpandCases,
+  fastMatrix: fastMatrixCases,
+  fastProject: fastProjectCases,
+  fastExpand: fastExpandCases,
 };

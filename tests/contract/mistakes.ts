@@ -257,4 +257,34 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
       message: 'subtokenExpand coefficients: expected [4, 3], found [4, 2]',
     },
   ],
+  fastMatrix: [
+    {
+      args: (t) => ({ out: t([3, 4]), family: 'srht', key: [1, 2] }),
+      message: 'fastMatrix: rank 4 is larger than the input width 3',
+    },
+    {
+      args: (t) => ({ out: t([70_000, 1]), family: 'srht', key: [1, 2] }),
+      message: 'fastMatrix: input width 70000 is larger than 65535',
+    },
+  ],
+  fastProject: [
+    {
+      args: (t) => ({ x: t([5, 3]), out: t([5, 4]), family: 'sparse', key: [1, 2] }),
+      message: 'fastProject: rank 4 is larger than the input width 3',
+    },
+    {
+      args: (t) => ({ x: t([5, 3]), out: t([4, 2]), family: 'sparse', key: [1, 2] }),
+      message: 'fastProject out: expected [5, 2], found [4, 2]',
+    },
+  ],
+  fastExpand: [
+    {
+      args: (t) => ({ x: t([4, 5]), out: t([5, 3]), family: 'srht', key: [1, 2] }),
+      message: 'fastExpand: rank 4 is larger than the input width 3',
+    },
+    {
+      args: (t) => ({ x: t([2, 5]), out: t([6, 3]), family: 'srht', key: [1, 2] }),
+      message: 'fastExpand out: expected [5, 3], found [6, 3]',
+    },
+  ],
 };

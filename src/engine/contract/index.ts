@@ -6,6 +6,7 @@ import type { Tensor } from '../tensor.js';
 import * as attentionOps from './attention.js';
 import * as elementwise from './elementwise.js';
 import * as embeddingOps from './embedding.js';
+import * as fast from './fast-projection.js';
 import { type GemmArgs, gemm } from './gemm.js';
 import * as loss from './loss.js';
 import * as optimizer from './optimizer.js';
@@ -55,6 +56,9 @@ export interface OpArgs {
   readonly subtokenDirection: subtoken.SubtokenDirectionArgs;
   readonly subtokenProject: subtoken.SubtokenProjectArgs;
   readonly subtokenExpand: subtoken.SubtokenExpandArgs;
+  readonly fastMatrix: fast.FastMatrixArgs;
+  readonly fastProject: fast.FastProjectArgs;
+  readonly fastExpand: fast.FastExpandArgs;
 }
 
 export type OpName = keyof OpArgs;
@@ -95,6 +99,9 @@ export const ops: { readonly [K in OpName]: OpSpec<OpArgs[K]> } = {
   subtokenDirection: subtoken.subtokenDirection,
   subtokenProject: subtoken.subtokenProject,
   subtokenExpand: subtoken.subtokenExpand,
+  fastMatrix: fast.fastMatrix,
+  fastProject: fast.fastProject,
+  fastExpand: fast.fastExpand,
 };
 
 export const opNames = Object.keys(ops) as readonly OpName[];

@@ -67,4 +67,7 @@ const kernels: Kernels = {
   subtokenDirection: nothing,
   subtokenProject: nothing,
   subtokenExpand: nothing,
+  fastMatrix: nothing,
+  fastProject: nothing,
+  fastExpand: nothing,
 };

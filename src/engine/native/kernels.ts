@@ -1,4 +1,5 @@
 import { attentionExtents } from '../contract/attention.js';
+import { type FastProjection, hadamardSize, sparseEntries } from '../contract/fast-projection.js';
 import { gemmExtents } from '../contract/gemm.js';
 import type { Kernels, OpArgs, OpName } from '../contract/index.js';
 import { matrix } from '../contract/spec.js';
@@ -46,6 +47,9 @@ const opCodes: { readonly [K in OpName]: number } = {
   subtokenDirection: 32,
   subtokenProject: 33,
   subtokenExpand: 34,
+  fastMatrix: 35,
+  fastProject: 36,
+  fastExpand: 37,
 };
 
 /** What an op passes to C++: numbers, flags, tensors (as byte offsets) and left-out tensors (as −1). */
@@ -158,7 +162,23 @@ const argumentsOf: Arguments = {
     direction,
     out,
   ],
+  fastMatrix(args, scratch) {
+    const [inputSize, rank] = matrix('out', args.out);
+    return [...fastProjection(args, inputSize, rank), args.out, scratch];
+  },
+  fastProject(args, scratch) {
+    const { x, out } = args;
+    return [...fastProjection(args, x.shape[1], out.shape[1]), x.shape[0], x, out, scratch];
+  },
+  fastExpand(args, scratch) {
+    const { x, out } = args;
+    return [...fastProjection(args, out.shape[1], x.shape[0]), out.shape[0], x, out, scratch];
+  },
 };
+
+function fastProjection({ family, key }: FastProjection, inputSize: number, rank: number): readonly Argument[] {
+  return [family === 'sparse', key[0], key[1], inputSize, rank, sparseEntries(rank), hadamardSize(inputSize)];
+}
 
 function attentionShape(args: OpArgs['attention'] | OpArgs['attentionBackward']): readonly Argument[] {
   const { batch, heads, keyValueHeads, causal, scale } = args;
@@ -220,6 +240,9 @@ export function nativeKernels(block: Float64Array, run: (opCode: number) => void
     subtokenDirection: kernel('subtokenDirection'),
     subtokenProject: kernel('subtokenProject'),
     subtokenExpand: kernel('subtokenExpand'),
+    fastMatrix: kernel('fastMatrix'),
+    fastProject: kernel('fastProject'),
+    fastExpand: kernel('fastExpand'),
   };
 }
 

@@ -3,6 +3,7 @@ import { type Backend, Engine } from '../engine.js';
 import { attention, attentionBackward } from './attention.js';
 import { add, axpby, copy, fill, scale } from './elementwise.js';
 import { embedding, embeddingBackward } from './embedding.js';
+import { fastExpand, fastMatrix, fastProject } from './fast-projection.js';
 import { gemm } from './gemm.js';
 import { crossEntropy, logSoftmax, nllLoss, nllLossBackward } from './loss.js';
 import { ReferenceMemory } from './memory.js';
@@ -79,5 +80,8 @@ function bindKernels(memory: ReferenceMemory): Kernels {
     subtokenDirection: (args) => subtokenDirection(memory, args),
     subtokenProject: (args) => subtokenProject(memory, args),
     subtokenExpand: (args) => subtokenExpand(memory, args),
+    fastMatrix: (args) => fastMatrix(memory, args),
+    fastProject: (args) => fastProject(memory, args),
+    fastExpand: (args) => fastExpand(memory, args),
   };
 }

@@ -28,12 +28,13 @@ describe('npm run bench', () => {
     };
     const script = join(bench, 'peers', 'compact.mjs');
     const args = [script, JSON.stringify(workload), JSON.stringify({ methods: 'lean+compact-shared' })];
-    const { stdout, stderr } = node(args, 'step\nstep\nend\n');
+    const { status, stdout, stderr } = node(args, 'step\nstep\nend\n');
+    expect(status, stderr).toBe(0);
     const lines = stdout
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as unknown);
-    expect(lines, stderr).toMatchObject([
+    expect(lines).toMatchObject([
       { ready: { methods: 'lean+compact-shared' } },
       { seconds: expect.any(Number) },
       { seconds: expect.any(Number) },

@@ -31,7 +31,7 @@ await serve(async (workload, { methods }) => {
       seed: 0,
       ...(workload.dtype === 'bf16' && { dtype: 'bf16' }),
     },
-    data: { fingerprint: 'bench', batch: () => ({ inputs: ids, targets: ids }) },
+    data: { fingerprint: 'bench', batch: () => ({ batch, sequenceLength: seq, inputs: ids, targets: ids }) },
     engine: 'native',
     threads: workload.threads,
   });

@@ -32,6 +32,13 @@ const runs: [string, TinySettings][] = [
   ['rademacher projections', { methods: 'compact', options: { projection: 'rademacher' } }],
   ['sparse projections', { methods: 'compact', options: { projection: 'sparse' } }],
   ['srht projections', { methods: 'compact-shared', options: { projection: 'srht', sketchWhen: 'forward' } }],
+  ['lora', { methods: 'lora', options: { rank: { absolute: 4 } } }],
+  ['lora-fa', { methods: 'lora-fa', options: { rank: { absolute: 3 } } }],
+  [
+    'lora with what full keeps',
+    { methods: 'full,lora', options: { rank: { absolute: 2 }, targetModules: ['q_proj', 'v_proj'] } },
+  ],
+  ['lora on recomputed blocks', { methods: 'checkpoint,lora,fused-update', options: { rank: { absolute: 1 } } }],
   ['two micro-batches', { methods: 'lean', accumulate: 2 }],
   ['two micro-batches and compact', { methods: 'compact', accumulate: 2 }],
   ['clipping', { methods: 'lean', clip: 1 }],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Engine } from '../src/engine/index.js';
 import { deriveKey, threefry, uniform } from '../src/engine/index.js';
 import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
-import { type Llama, type LlamaConfig, llamaShapes } from '../src/models/index.js';
+import { type LlamaConfig, llamaShapes, type TrainableModel } from '../src/models/index.js';
 import { saveModes } from '../src/plan/index.js';
 import { gradientOf, oddConfig, relativeError, runPass, tinyBatch, tinyConfig, tinyPlan } from './support/tiny.js';
 
@@ -10,7 +10,7 @@ const batches = [tinyBatch(oddConfig, 2, 5)];
 
 /** Moves every weight of the named parameter by step·direction. */
 function move(engine: Engine, name: string, direction: Float64Array, step: number) {
-  return async (model: Llama) => {
+  return async (model: TrainableModel) => {
     for (const parameter of model.parameters) {
       if (parameter.name !== name) continue;
       const values = await engine.read(parameter.tensor);

@@ -1,4 +1,5 @@
 import type { Kept, KeptInput, Parameter, Tape, Value } from '../tape/index.js';
+import { canBeReplayed } from './replay-sources.js';
 
 /** `exact` and `alias`: the storage itself is held until backward is done with it. */
 export function keepExact(slot: string, value: Value): Kept {
@@ -6,8 +7,12 @@ export function keepExact(slot: string, value: Value): Kept {
   return { restore: () => value.tensor, release: () => value.releaseExact() };
 }
 
-/** `replay` and `replay-gemm`: nothing is held; the value's recipe runs again, once for all slots that wait for it. */
+/**
+ * `replay` and `replay-gemm`: nothing is held; the value's recipe runs again, once for all slots that wait for it. Where it
+ * could not, because all below is frozen and nothing of it was kept, the value itself is held.
+ */
 export function keepReplay(value: Value): Kept {
+  if (!canBeReplayed(value)) return keepExact(value.name, value);
   value.await();
   let inUse = false;
   return {

@@ -2,6 +2,7 @@ import { byteLength, sizeOf } from '../engine/index.js';
 import type { Keeper, Kept, KeptInput, Parameter, Tape, Value } from '../tape/index.js';
 import { type Form, isSketchForm } from './form.js';
 import { PlanError } from './plan-error.js';
+import { canBeReplayed } from './replay-sources.js';
 import { exactWeightGradient, keepBf16, keepExact, keepReplay } from './restoring.js';
 import type { Sketch } from './sketch.js';
 import type { Sketcher } from './sketching.js';
@@ -111,12 +112,13 @@ export class SlotKeeper implements Keeper {
   #note(slot: string, form: Form, value: Value, consumer: SlotRecord['consumer'], rank = 0): void {
     if (!this.#onSlot) return;
     const exactBytes = byteLength(value.shape, value.tensor.dtype);
+    const held = canBeReplayed(value) ? 0 : exactBytes;
     const stored: { readonly [F in Form]: number } = {
       exact: value.keptExactly ? 0 : exactBytes,
       bf16: value.encoded ? 0 : 2 * sizeOf(value.shape),
       alias: 0,
-      replay: 0,
-      'replay-gemm': 0,
+      replay: held,
+      'replay-gemm': held,
       sketch: 4 * value.shape[0] * rank,
       'late-sketch': 0,
     };

@@ -2,6 +2,24 @@
  * @module models
  * Models, their configurations and weights under Hugging Face's names.
  */
+export { AdaptedModel, type AdapterShape, adapterName, baseOf } from './adapters/adapted-model.js';
+export {
+  type AdapterConfig,
+  adapterConfigFile,
+  adapterWeightsFile,
+  baseDirectory,
+  isAdapterDirectory,
+  readAdapterConfig,
+  writeAdapterConfig,
+} from './adapters/adapter-config.js';
+export {
+  adapterParameters,
+  frozenWeights,
+  loadAdapter,
+  loadModelWeights,
+  saveAdapter,
+  weightsFingerprint,
+} from './adapters/adapter-weights.js';
 export { CheckpointError } from './checkpoint-error.js';
 export { createModel, modelShapes } from './create-model.js';
 export { type GenerationOptions, generate, sample } from './generate.js';

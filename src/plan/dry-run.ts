@@ -1,10 +1,11 @@
 import { createDryEngine, type LedgerEvent, type LedgerReading } from '../engine/index.js';
 import type { SlotRecord } from '../keep/index.js';
-import { createModel, type ModelConfig } from '../models/index.js';
+import type { ModelConfig } from '../models/index.js';
 import { type Work, WorkLog } from './cost/work.js';
 import { emptyBatch, type HostBatch } from './host-batch.js';
 import { type PackedLayout, packLayout } from './layout.js';
 import type { MemoryPlan } from './memory-plan.js';
+import { createPlannedModel } from './planned-model.js';
 import { type ProgramOptions, TrainingProgram } from './training-program.js';
 
 /** What is to be predicted. */
@@ -54,7 +55,7 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
     return events;
   };
   const persistent = recorded();
-  using model = createModel(engine, config, sequenceLength);
+  using model = createPlannedModel(engine, config, sequenceLength, plan);
   using program = new TrainingProgram(engine, model, plan, {
     ...request,
     onSlot: (record) => slots.set(record.slot, record),
@@ -82,7 +83,7 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
 /** Addresses of everything transient in a step over micro-batches of other shapes than the largest. */
 export async function planStep(request: PredictionRequest, microBatches: readonly HostBatch[]): Promise<PackedLayout> {
   using engine = createDryEngine({ threads: request.threads });
-  using model = createModel(engine, request.config, request.sequenceLength);
+  using model = createPlannedModel(engine, request.config, request.sequenceLength, request.plan);
   using program = new TrainingProgram(engine, model, request.plan, request);
   const events: LedgerEvent[] = [];
   engine.ledger.record((event) => events.push(event));

@@ -26,6 +26,19 @@ const sketches = z.strictObject({
   scale: z.number().positive(),
 });
 
+const adapters = z.strictObject({
+  /** r. */
+  rank: z.number().int().positive(),
+  /** α; what A and B add is multiplied by α/r. */
+  alpha: z.number().positive(),
+  /** Last parts of the names of the linear layers, or `all-linear`. */
+  targetModules: z.array(z.string().min(1)).min(1),
+  /** Whether A is trained as well as B; LoRA-FA keeps it as it was drawn, and needs no layer's input. */
+  trainDown: z.boolean(),
+  /** Weights of the model itself that are trained, by pattern; all others are frozen. */
+  trained: z.array(z.string().min(1)),
+});
+
 const schema = z.strictObject({
   version: z.literal(1),
   /** The names this plan was made from. */
@@ -33,6 +46,8 @@ const schema = z.strictObject({
   /** Slot patterns to forms; the last match holds. */
   slots: z.array(slotRule).min(1),
   sketches: sketches.nullable(),
+  /** Low-rank additions to linear layers, which are trained in the place of the model's own weights. */
+  adapters: adapters.nullable(),
   loss: z.discriminatedUnion('form', [
     z.strictObject({ form: z.literal('full') }),
     z.strictObject({ form: z.literal('fused'), chunk: z.number().int().positive() }),
@@ -53,6 +68,7 @@ const schema = z.strictObject({
  */
 export type MemoryPlan = z.infer<typeof schema>;
 export type RankSpec = z.infer<typeof rank>;
+export type AdapterPlan = z.infer<typeof adapters>;
 export type SketchPlan = z.infer<typeof sketches>;
 export type OptimizerRule = z.infer<typeof optimizerRule>;
 

@@ -1,6 +1,6 @@
 import { InputError } from '../engine/index.js';
 import type { ProjectionFamily } from '../keep/index.js';
-import { type MemoryPlan, type RankSpec, usualLossChunk } from './memory-plan.js';
+import { type AdapterPlan, type MemoryPlan, type RankSpec, usualLossChunk } from './memory-plan.js';
 import { checkpointEveryRules, type SaveMode, saveModeRules } from './save-modes.js';
 
 /** Methods that exist, each with one sentence for people. */
@@ -11,6 +11,8 @@ export const methods = {
   compact: 'CompAct: r×m gradients and moments from random sketches, one per layer as in the paper',
   'compact-shared': 'CompAct with one sketch per input: q, k, v share one; gate and up share one',
   'compact-down': 'CompAct on down_proj only, the other linears exact',
+  lora: 'LoRA: low-rank additions to the linear layers are trained, the weights themselves are frozen',
+  'lora-fa': 'LoRA with the first factor frozen as well: no layer keeps its input',
   'fused-update': 'each gradient is used and freed as it appears in backward',
 } as const satisfies Record<string, string>;
 
@@ -35,8 +37,6 @@ const plannedMethods: readonly string[] = [
   'lomo',
   'adalomo',
   'badam',
-  'lora',
-  'lora-fa',
 ];
 
 /** Details that refine the methods; undefined means the method's own default. */
@@ -44,6 +44,10 @@ export interface RecipeOptions {
   /** Blocks of the model: `checkpointEvery` names them. */
   readonly layers: number;
   readonly rank?: RankSpec;
+  /** α of adapters. */
+  readonly alpha?: number;
+  /** Layers that get adapters: last parts of their names, or `all-linear`. */
+  readonly targetModules?: readonly string[];
   readonly updateGap?: number | null;
   readonly scale?: number;
   /** Factor on the output projection's update, relative to `scale`. */
@@ -61,6 +65,14 @@ export interface RecipeOptions {
 
 /** Published settings of CompAct's pre-training: r = n/4, T = 50, α = 0.25, and half of α on the output projection. */
 const compactDefaults = { rank: { ratio: 0.25 }, updateGap: 50, scale: 0.25, outputScale: 0.5 } as const;
+
+/** All linear layers, as QLoRA's authors found necessary to reach full fine-tuning (arXiv 2305.14314). */
+const adapterDefaults = {
+  rank: 8,
+  alpha: 16,
+  targetModules: ['all-linear'],
+  trained: ['classifier.*', 'score.*'],
+} as const;
 
 const compactWeights = [
   '*.q_proj.weight',
@@ -90,7 +102,8 @@ export function makePlan(names: readonly string[], options: RecipeOptions): Memo
   const chosen = new Set(parseMethods(names));
   const compact = compactMethod(chosen);
   const mode = saveModeOf(chosen, options);
-  refuseLooseOptions(compact, mode, options);
+  const adapters = adaptersOf(chosen, compact, options);
+  refuseLooseOptions(compact, adapters !== null, mode, options);
   const { updateGap = compactDefaults.updateGap, scale = compactDefaults.scale } = options;
   const eagerSketch = chosen.has('full');
   const when = options.sketchWhen ?? (eagerSketch ? 'forward' : 'backward');
@@ -100,7 +113,7 @@ export function makePlan(names: readonly string[], options: RecipeOptions): Memo
     version: 1,
     methods: [...names],
     slots: [
-      ...saveModeRules(mode),
+      ...(adapters ? withAdapterSlots(saveModeRules(mode), mode) : saveModeRules(mode)),
       ...checkpointEveryRules(options.checkpointEvery ?? 1, options.layers),
       ...(compact ? weights.map((weight) => ({ match: weight.replace(/weight$/, 'input'), form })) : []),
     ],
@@ -114,6 +127,7 @@ export function makePlan(names: readonly string[], options: RecipeOptions): Memo
           scale,
         }
       : null,
+    adapters,
     loss:
       (options.lossForm ?? (eagerSketch ? 'full' : 'fused')) === 'full'
         ? { form: 'full' }
@@ -133,6 +147,37 @@ function compactMethod(chosen: ReadonlySet<MethodName>): 'compact' | 'compact-sh
   return found[0];
 }
 
+function adaptersOf(
+  chosen: ReadonlySet<MethodName>,
+  compact: MethodName | undefined,
+  { rank, alpha = adapterDefaults.alpha, targetModules = adapterDefaults.targetModules }: RecipeOptions,
+): AdapterPlan | null {
+  const [name, other] = (['lora', 'lora-fa'] as const).filter((method) => chosen.has(method));
+  if (name === undefined) return null;
+  const clash = other ?? compact;
+  if (clash)
+    throw new InputError(`methods ${name} and ${clash} exclude each other: each has its own low-rank subspace`);
+  if (rank && !('absolute' in rank)) {
+    throw new InputError(`--rank: ${name} takes a whole number, the same for all layers`, 'for example --rank 8');
+  }
+  return {
+    rank: rank?.absolute ?? adapterDefaults.rank,
+    alpha,
+    targetModules: [...targetModules],
+    trainDown: name === 'lora',
+    trained: [...adapterDefaults.trained],
+  };
+}
+
+/** An adapter reads its layer's input, which is kept for it as it would be for the layer. */
+function withAdapterSlots(rules: ReturnType<typeof saveModeRules>, mode: SaveMode): ReturnType<typeof saveModeRules> {
+  const inputs = rules
+    .filter(({ match }) => match.endsWith('.input'))
+    .map(({ match, form }) => ({ match: match.replace(/input$/, 'lora_A.input'), form }));
+  const products = mode === 'block' ? [{ match: '*.lora_B.input', form: 'replay-gemm' as const }] : [];
+  return [...rules, ...inputs, ...products];
+}
+
 function saveModeOf(chosen: ReadonlySet<MethodName>, options: RecipeOptions): SaveMode {
   if (chosen.has('full') && (chosen.has('lean') || chosen.has('checkpoint'))) {
     const other = chosen.has('lean') ? 'lean' : 'checkpoint';
@@ -145,14 +190,20 @@ function saveModeOf(chosen: ReadonlySet<MethodName>, options: RecipeOptions): Sa
   return options.saveMode ?? byMethod;
 }
 
-function refuseLooseOptions(compact: MethodName | undefined, mode: SaveMode, options: RecipeOptions): void {
-  if (!compact) {
-    const loose = (['rank', 'updateGap', 'scale', 'projection', 'sketchWhen', 'outputScale'] as const).find(
-      (name) => options[name] !== undefined,
-    );
+function refuseLooseOptions(
+  compact: MethodName | undefined,
+  adapted: boolean,
+  mode: SaveMode,
+  options: RecipeOptions,
+): void {
+  const refuse = (names: readonly (keyof RecipeOptions)[], method: string) => {
+    const loose = names.find((name) => options[name] !== undefined);
     const flag = loose?.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    if (flag) throw new InputError(`--${flag} has no meaning without a compact method`, 'add --method compact');
-  }
+    if (flag) throw new InputError(`--${flag} has no meaning without a ${method} method`, `add --method ${method}`);
+  };
+  if (!compact) refuse(['updateGap', 'scale', 'projection', 'sketchWhen', 'outputScale'], 'compact');
+  if (!compact && !adapted) refuse(['rank'], 'compact');
+  if (!adapted) refuse(['alpha', 'targetModules'], 'lora');
   if (options.sketchWhen === 'forward' && mode === 'block') {
     throw new InputError(
       'a sketch formed in forward cannot be combined with checkpoint: the input is recomputed in backward anyway',

@@ -4,7 +4,7 @@ import { isSketchForm, PlanError } from '../keep/index.js';
 import type { SketchableLinear, TrainableModel } from '../models/index.js';
 import type { UpdateRule } from '../optim/index.js';
 import type { Parameter } from '../tape/index.js';
-import type { MemoryPlan, RankSpec, SketchPlan } from './memory-plan.js';
+import type { AdapterPlan, MemoryPlan, RankSpec, SketchPlan } from './memory-plan.js';
 import { lastMatch, matches } from './pattern.js';
 
 /** A plan applied to a model: what the keeper and the optimizer ask, and all sketches. */
@@ -19,7 +19,7 @@ export interface ResolvedPlan extends KeepingRules {
  * @throws PlanError where the plan's parts contradict each other, InputError where a rank does not fit
  */
 export function resolvePlan(plan: MemoryPlan, model: TrainableModel): ResolvedPlan {
-  freeze(plan.frozen, model);
+  freeze(plan, model);
   const sketched = plan.sketches ? sketchesByWeight(plan.sketches, trainedLinears(model)) : new Map<string, Sketch>();
   const formOf = (slot: string) => lastMatch(plan.slots, slot)?.form ?? 'exact';
   for (const { slot, weight } of trainedLinears(model)) {
@@ -53,13 +53,21 @@ export function resolvePlan(plan: MemoryPlan, model: TrainableModel): ResolvedPl
 }
 
 /** @throws InputError where a pattern names no weight, or nothing is left to train */
-function freeze(patterns: readonly string[], { parameters }: TrainableModel): void {
-  const idle = patterns.find((pattern) => !parameters.some(({ name }) => matches(pattern, name)));
+function freeze({ frozen, adapters }: MemoryPlan, { parameters }: TrainableModel): void {
+  const idle = frozen.find((pattern) => !parameters.some(({ name }) => matches(pattern, name)));
   if (idle !== undefined) throw new InputError(`frozen weights: nothing matches "${idle}"`, hintNames(parameters));
   for (const parameter of parameters) {
-    parameter.trainable = !patterns.some((pattern) => matches(pattern, parameter.name));
+    const { name } = parameter;
+    parameter.trainable = isTrained(name, adapters) && !frozen.some((pattern) => matches(pattern, name));
   }
   if (!parameters.some(({ trainable }) => trainable)) throw new InputError('every weight is frozen');
+}
+
+/** With adapters these alone are trained, and what the plan names beside them. */
+function isTrained(name: string, adapters: AdapterPlan | null): boolean {
+  if (!adapters || matches('*.lora_B.weight', name)) return true;
+  if (matches('*.lora_A.weight', name)) return adapters.trainDown;
+  return adapters.trained.some((pattern) => matches(pattern, name));
 }
 
 function hintNames(parameters: readonly Parameter[]): string {

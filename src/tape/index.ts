@@ -10,6 +10,6 @@ export { linear } from './ops/linear.js';
 export { rmsNorm } from './ops/rms-norm.js';
 export { type RopeTables, rope } from './ops/rope.js';
 export { swiglu } from './ops/swiglu.js';
-export { Parameter } from './parameter.js';
+export { type LowRankAdapter, Parameter } from './parameter.js';
 export { type Application, Tape } from './tape.js';
 export { type Encoding, type Recipe, type ReplayCost, Value } from './value.js';

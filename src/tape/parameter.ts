@@ -1,5 +1,15 @@
 import type { Tensor } from '../engine/index.js';
 
+/** Low-rank addition to a linear layer's weight: W + c·B·A (LoRA, arXiv 2106.09685). */
+export interface LowRankAdapter {
+  /** A, [r, in]. */
+  readonly down: Parameter;
+  /** B, [out, r]. */
+  readonly up: Parameter;
+  /** c = α/r. */
+  readonly scale: number;
+}
+
 /**
  * A weight of the model with the gradient of the current step. The gradient has the weight's shape, or the shape of its
  * compressed form (r×m for a sketch); who reads it knows which by the plan.
@@ -11,6 +21,8 @@ export class Parameter {
   /** A frozen parameter costs neither gradient nor optimizer bytes nor saved inputs; set before the first pass. */
   trainable: boolean;
   gradient: Tensor | undefined;
+  /** What is added to this weight where it is a linear layer's; set before the first pass. */
+  adapter: LowRankAdapter | undefined;
   /** Contributions to the gradient that backward still owes in this pass. */
   pendingUses = 0;
 

@@ -4,20 +4,20 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Engine, Tensor } from '../engine/index.js';
 import {
+  adapterWeightsFile,
   CheckpointError,
   loadWeights,
   replaceFileWith,
   SaveError,
-  saveWeights,
   weightsFile,
   writeSafetensors,
 } from '../models/index.js';
-import type { Parameter } from '../tape/index.js';
 import type { TrainingSettings } from './settings.js';
+import type { WeightStore } from './weight-store.js';
 
 const stateFile = 'trainer_state.json';
 const optimizerFile = 'optimizer.safetensors';
-const checkpointFiles = [weightsFile, optimizerFile, stateFile] as const;
+const checkpointFiles = [weightsFile, adapterWeightsFile, optimizerFile, stateFile] as const;
 
 /** The next checkpoint is written here in full before its files replace the last one's. */
 const stagingDirectory = '.next';
@@ -45,7 +45,7 @@ export interface TrainerState {
 /** What a checkpoint is written from and read into. */
 export interface Checkpointed {
   readonly engine: Engine;
-  readonly parameters: readonly Parameter[];
+  readonly weights: WeightStore;
   readonly optimizerState: ReadonlyMap<string, Tensor>;
 }
 
@@ -61,7 +61,7 @@ export async function saveCheckpoint(directory: string, from: Checkpointed, stat
     // A save that was cut off while renaming is finished first: dropping it would leave files of two checkpoints.
     await settleCheckpoint(directory);
     await mkdir(staging, { recursive: true });
-    await saveWeights(from.engine, from.parameters, staging);
+    await from.weights.save(staging);
     await writeSafetensors(
       join(staging, optimizerFile),
       [...from.optimizerState].map(([name, tensor]) => ({
@@ -126,7 +126,7 @@ export async function loadCheckpoint(
       'resume with the same --data, --tokenizer and --val options',
     );
   }
-  loadWeights(into.engine, into.parameters, join(directory, weightsFile));
+  await into.weights.load(directory);
   const moments = [...into.optimizerState].map(([name, tensor]) => ({ name, tensor }));
   loadWeights(into.engine, moments, join(directory, optimizerFile));
   return { step: state.step, tokens: state.tokens };

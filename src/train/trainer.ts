@@ -1,13 +1,21 @@
 import { CompactError, type ComputingEngine, type Engine, InputError, openEngine } from '../engine/index.js';
-import { createModel, loadWeights, longestSequence, type TrainableModel } from '../models/index.js';
+import { AdaptedModel, baseOf, loadModelWeights, longestSequence, type TrainableModel } from '../models/index.js';
 import { learningRateAt } from '../optim/index.js';
-import { type HostBatch, type Prediction, type PredictionRequest, predict, TrainingProgram } from '../plan/index.js';
+import {
+  createPlannedModel,
+  type HostBatch,
+  type Prediction,
+  type PredictionRequest,
+  predict,
+  TrainingProgram,
+} from '../plan/index.js';
 import { type Checkpointed, hasCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { type Evaluation, meanLoss } from './evaluate.js';
 import { availableBytes } from './resident-memory.js';
 import type { TrainingSettings } from './settings.js';
 import { StepLayouts } from './step-layouts.js';
 import type { StepReport } from './step-report.js';
+import { weightStore } from './weight-store.js';
 
 /** Training batches: a pure function from an index, so that a position in the data is one number. */
 export interface TrainingData {
@@ -76,7 +84,7 @@ export class Trainer implements AsyncDisposable {
     this.prediction = prediction;
     this.#layouts = new StepLayouts(predictionRequest(options, engine.threads), prediction);
     this.engine = engine;
-    this.model = createModel(engine, settings.config, settings.sequenceLength);
+    this.model = createPlannedModel(engine, settings.config, settings.sequenceLength, settings.plan);
     this.#program = new TrainingProgram(engine, this.model, settings.plan, programOptions(settings));
     engine.arena?.setRegion(prediction.regionBytes);
   }
@@ -154,18 +162,30 @@ export class Trainer implements AsyncDisposable {
 
   get #checkpointed(): Checkpointed {
     const { engine, model } = this;
-    return { engine, parameters: model.parameters, optimizerState: this.#program.optimizer.state() };
+    return { engine, weights: weightStore(engine, model), optimizerState: this.#program.optimizer.state() };
   }
 
   async #start(): Promise<void> {
-    const { settings, data, directory, resume, init } = this.#options;
-    if (resume && directory !== undefined && (await hasCheckpoint(directory))) {
+    const { settings, data, directory, resume } = this.#options;
+    const resumed = resume && directory !== undefined && (await hasCheckpoint(directory));
+    // A checkpoint of adapters holds those alone: what they are added to is made first.
+    if (!resumed || this.model instanceof AdaptedModel) await this.#fillWeights();
+    if (resumed) {
       const expected = { settings, data: data.fingerprint };
       const position = await loadCheckpoint(directory, this.#checkpointed, expected);
       this.#step = position.step;
       this.#tokens = position.tokens;
-    } else if (init !== undefined) loadWeights(this.engine, this.model.parameters, init);
-    else this.model.initialize(settings.seed);
+    }
+  }
+
+  async #fillWeights(): Promise<void> {
+    const { init, settings } = this.#options;
+    const { model } = this;
+    if (init === undefined) model.initialize(settings.seed);
+    else {
+      await loadModelWeights(this.engine, baseOf(model), init);
+      if (model instanceof AdaptedModel) model.initializeAdapters(settings.seed);
+    }
   }
 
   async #trainStep() {

@@ -1,9 +1,16 @@
 import { deriveKey, type Engine, threefry } from '../../src/engine/index.js';
 import { type ProjectionSource, Projections, Sketcher, SlotKeeper, type SlotRecord } from '../../src/keep/index.js';
-import { Llama, type LlamaConfig, presets } from '../../src/models/index.js';
+import { type LlamaConfig, presets, type TrainableModel } from '../../src/models/index.js';
 import type { AdamWSettings } from '../../src/optim/index.js';
 import { takeScalar, withTokens, zeroLoss } from '../../src/plan/host-batch.js';
-import { type HostBatch, type MemoryPlan, makePlan, type RecipeOptions, resolvePlan } from '../../src/plan/index.js';
+import {
+  createPlannedModel,
+  type HostBatch,
+  type MemoryPlan,
+  makePlan,
+  type RecipeOptions,
+  resolvePlan,
+} from '../../src/plan/index.js';
 import { Tape } from '../../src/tape/index.js';
 
 /** The unit-test fixture whose bytes are worked out by hand: n=64, m=172, 4 heads, 2 blocks. */
@@ -69,7 +76,7 @@ export interface PassOptions {
   readonly seed?: number;
   readonly projections?: ProjectionSource;
   /** Called with the model before the pass, for example to move weights. */
-  readonly prepare?: (model: Llama) => void | Promise<void>;
+  readonly prepare?: (model: TrainableModel) => void | Promise<void>;
   readonly backward?: boolean;
 }
 
@@ -86,7 +93,7 @@ export async function runPass(
   const gradients = new Map<string, Float64Array>();
   let loss = 0;
   {
-    using model = new Llama(engine, config, batches[0].sequenceLength);
+    using model = createPlannedModel(engine, config, batches[0].sequenceLength, plan);
     model.initialize(options.seed ?? 1);
     await options.prepare?.(model);
     const resolved = resolvePlan(plan, model);

@@ -1,8 +1,7 @@
 import Table from 'cli-table3';
 import { createDryEngine, deriveKey, InputError, threefry } from '../../engine/index.js';
 import { measurePeak } from '../../engine/native/peak.js';
-import { createModel } from '../../models/index.js';
-import { TrainingProgram } from '../../plan/index.js';
+import { createPlannedModel, TrainingProgram } from '../../plan/index.js';
 import { formatBytes, formatCount, formatDuration } from '../../report/index.js';
 import { type StepReport, Trainer, type TrainingData, type TrainingSettings } from '../../train/index.js';
 import type { BenchStepValues } from '../command-options.js';
@@ -136,7 +135,7 @@ function openTrainer(settings: TrainingSettings, { engine, threads, memory }: Be
 /** Seconds of a step in which no engine computes. */
 async function drySeconds(settings: TrainingSettings, threads: number): Promise<number> {
   using engine = createDryEngine({ threads });
-  using model = createModel(engine, settings.config, settings.sequenceLength);
+  using model = createPlannedModel(engine, settings.config, settings.sequenceLength, settings.plan);
   using program = new TrainingProgram(engine, model, settings.plan, { ...settings, clip: settings.clip ?? undefined });
   const data = randomData(settings);
   const microBatches = Array.from({ length: settings.accumulate }, (_, index) => data.batch(index));

@@ -1,9 +1,12 @@
 import type { Parameter } from '../parameter.js';
 import type { Tape } from '../tape.js';
 import type { Value } from '../value.js';
+import { addLowRank } from './low-rank.js';
 
 /**
  * Linear layer without bias, O = X·Wᵀ with W as [out, in] (Hugging Face's layout), optionally plus a residual.
+ *
+ * An adapter of the weight adds its low-rank branch.
  *
  * Keeps `${slot}.input` for the weight's gradient, in the form that the plan says; ∂L/∂X = D·W needs the weight only.
  *
@@ -13,6 +16,11 @@ import type { Value } from '../value.js';
  * @param residual [N, out], added to the product
  */
 export function linear(tape: Tape, slot: string, x: Value, weight: Parameter, residual?: Value): Value {
+  const y = denseProduct(tape, slot, x, weight, residual);
+  return weight.adapter ? addLowRank(tape, slot, x, y, weight.adapter) : y;
+}
+
+function denseProduct(tape: Tape, slot: string, x: Value, weight: Parameter, residual?: Value): Value {
   const { engine } = tape;
   const [tokens] = x.shape;
   const w = weight.tensor;

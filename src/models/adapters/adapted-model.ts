@@ -1,0 +1,112 @@
+import { deriveKey, type Engine, InputError } from '../../engine/index.js';
+import { type LossTarget, Parameter, type Tape } from '../../tape/index.js';
+import type { LossForm, SketchableLinear, TokenBatch, TrainableModel } from '../trainable-model.js';
+
+/** Which linear layers get a low-rank addition, and of what size. */
+export interface AdapterShape {
+  /** r. */
+  readonly rank: number;
+  /** α; the addition is multiplied by α/r. */
+  readonly alpha: number;
+  /** Last parts of the layers' names, such as `q_proj`; `all-linear` for every linear layer of the blocks. */
+  readonly targetModules: readonly string[];
+}
+
+/** Weights that no linear layer of a block multiplies by: tables and heads. */
+const notAdapted = /(embed|lm_head|classifier|score|decoder|wte|wpe)/;
+
+/** Names of adapters' own weights, as PEFT has them. */
+export const adapterName = /\.lora_[AB]\.weight$/;
+
+/**
+ * A model whose linear layers have low-rank additions W + (α/r)·B·A (LoRA, arXiv 2106.09685). It is trained like any other;
+ * which weights are frozen is the plan's business.
+ */
+export class AdaptedModel implements TrainableModel {
+  readonly base: TrainableModel;
+  /** The base's, then A and B of each adapted layer. */
+  readonly parameters: readonly Parameter[];
+  /** A and B of each adapted layer, in turn. */
+  readonly adapters: readonly Parameter[];
+  readonly #engine: Engine;
+
+  /**
+   * @param base disposed of with this model
+   * @throws InputError if no layer, or something other than a linear layer, is meant
+   */
+  constructor(engine: Engine, base: TrainableModel, { rank, alpha, targetModules }: AdapterShape) {
+    this.#engine = engine;
+    this.base = base;
+    const adapters: Parameter[] = [];
+    for (const weight of adaptedWeights(base, targetModules)) {
+      const [out, input] = weight.tensor.shape;
+      if (rank > Math.min(out, input)) {
+        throw new InputError(
+          `rank ${rank} is larger than the smaller side of ${weight.name}, ${Math.min(out, input)}`,
+          'choose a smaller --rank',
+        );
+      }
+      const module = weight.name.replace(/\.weight$/, '');
+      const parameter = (name: string, shape: readonly number[]) =>
+        new Parameter(name, engine.allocate({ shape, role: 'weight', name }));
+      const down = parameter(`${module}.lora_A.weight`, [rank, input]);
+      const up = parameter(`${module}.lora_B.weight`, [out, rank]);
+      weight.adapter = { down, up, scale: alpha / rank };
+      adapters.push(down, up);
+    }
+    this.adapters = adapters;
+    this.parameters = [...base.parameters, ...adapters];
+  }
+
+  get sketchableLinears(): readonly SketchableLinear[] {
+    return this.base.sketchableLinears;
+  }
+
+  initialize(seed: number): void {
+    this.base.initialize(seed);
+    this.initializeAdapters(seed);
+  }
+
+  /** A with the variance of PEFT's, 1/(3·in), and B = 0: the model starts as its base. */
+  initializeAdapters(seed: number): void {
+    for (const [index, { name, tensor }] of this.adapters.entries()) {
+      if (name.endsWith('.lora_B.weight')) this.#engine.run('fill', { out: tensor, value: 0 });
+      else {
+        const key = deriveKey(seed, 'init', this.base.parameters.length + index, 0);
+        const deviation = 1 / Math.sqrt(3 * tensor.shape[1]);
+        this.#engine.run('random', { out: tensor, family: 'gaussian', key, deviation });
+      }
+    }
+  }
+
+  loss(tape: Tape, tokens: TokenBatch, target: LossTarget, form: LossForm): void {
+    this.base.loss(tape, tokens, target, form);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { tensor } of this.adapters) this.#engine.release(tensor);
+    this.base[Symbol.dispose]();
+  }
+}
+
+function adaptedWeights(base: TrainableModel, targets: readonly string[]): readonly Parameter[] {
+  const linear = base.parameters.filter(
+    ({ name, tensor }) => tensor.shape.length === 2 && name.endsWith('.weight') && !notAdapted.test(name),
+  );
+  if (targets.includes('all-linear')) return linear;
+  const isTarget = (name: string, target: string) => name.endsWith(`.${target}.weight`);
+  const idle = targets.find((target) => !linear.some(({ name }) => isTarget(name, target)));
+  if (idle !== undefined) {
+    const modules = new Set(linear.map(({ name }) => name.split('.').at(-2)));
+    throw new InputError(
+      `no linear layer of the blocks is named "${idle}"`,
+      `--target-modules may name ${[...modules].join(', ')}, or all-linear`,
+    );
+  }
+  return linear.filter(({ name }) => targets.some((target) => isTarget(name, target)));
+}
+
+/** The model that a plan's adapters are added to; the model itself where there are none. */
+export function baseOf(model: TrainableModel): TrainableModel {
+  return model instanceof AdaptedModel ? model.base : model;
+}

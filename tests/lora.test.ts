@@ -253,6 +253,21 @@ describe(`training adapters (${engineHere} engine)`, () => {
     expect(readFileSync(join(base, 'model.safetensors')).equals(before)).toBe(true);
   });
 
+  it.each(['lora', 'lora-fa'])('%s learns two sequences by heart beside random weights', async (methods) => {
+    // The frozen head must be able to tell tokens apart: it is drawn wider than usual.
+    const settings = tinySettings({
+      methods,
+      config: { ...tinyConfig, vocabSize: 6, initializerRange: 0.3 },
+      learningRate: 0.02,
+      steps: 150,
+      options: { rank: { absolute: 8 } },
+    });
+    await using trainer = await Trainer.open({ settings, data: tinyData(settings, 1), engine: engineHere, threads: 1 });
+    const losses = (await runAll(trainer)).map(({ loss }) => loss);
+    expect(losses[0]).toBeGreaterThan(1);
+    expect(Math.min(...losses)).toBeLessThan(0.1);
+  });
+
   it("has PEFT's names and shapes", async () => {
     using file = openSafetensors(join(root, 'straight', 'adapter_model.safetensors'));
     expect(file.tensors.size).toBe(8);

@@ -83,7 +83,11 @@ export const tokenizerTrain = {
 export type TokenizerTrainValues = CommandValues<typeof tokenizerTrain>;
 
 export const convert = {
-  from: required('<format>', 'llama2c (a .bin) or hf (a directory)', parse.choice(['llama2c', 'hf'] as const)),
+  from: required(
+    '<format>',
+    'llama2c (a .bin), hf (a directory), or peft (an adapter, which is merged into its base)',
+    parse.choice(['llama2c', 'hf', 'peft'] as const),
+  ),
   to: defaulted('<format>', 'hf', parse.choice(['hf'] as const), 'hf' as const),
   tokenizer: dataOptions.tokenizer,
   out: required('<dir>', 'directory to write', parse.text),

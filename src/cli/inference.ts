@@ -1,5 +1,5 @@
 import { type ComputingEngine, type Engine, openEngine } from '../engine/index.js';
-import { Llama, loadWeights } from '../models/index.js';
+import { Llama, loadModelWeights } from '../models/index.js';
 import type { ModelChoice } from './model-choice.js';
 import { threadsOf } from './threads.js';
 
@@ -23,7 +23,7 @@ export async function loadModel(
   const engine = await openEngine(options.engine, { threads: threadsOf(options) });
   try {
     const model = new Llama(engine, config, positions);
-    loadWeights(engine, model.parameters, directory);
+    await loadModelWeights(engine, model, directory);
     return { engine, model, [Symbol.dispose]: () => engine.dispose() };
   } catch (error) {
     engine.dispose();

@@ -29,7 +29,7 @@ export const methodOptions = {
   plan: optional('<file>', 'a plan document instead of --method', parse.text),
   rank: optional(
     '<r>',
-    'rank of the sketches: a whole number, or a ratio of the input width: 0.25, 1/4, n/4',
+    'rank of sketches: a whole number, or a ratio of the input width: 0.25, 1/4, n/4; of adapters: a whole number',
     parse.rank,
   ),
   updateGap: optional('<steps>', 'steps between new projections, or never (default: 50)', parse.updateGap),
@@ -44,6 +44,12 @@ export const methodOptions = {
     '<when>',
     'form sketches in forward or backward',
     parse.choice(['forward', 'backward'] as const),
+  ),
+  alpha: optional('<a>', "adapters' alpha: what they add is multiplied by alpha / rank (default: 16)", parse.positive),
+  targetModules: optional(
+    '<names>',
+    'layers that get adapters, by the last parts of their names, or all-linear (default)',
+    parse.list,
   ),
   saveMode: optional(
     '<mode>',

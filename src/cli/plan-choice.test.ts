@@ -15,6 +15,8 @@ const none: Refinements = {
   saveMode: undefined,
   checkpointEvery: undefined,
   lossChunk: undefined,
+  alpha: undefined,
+  targetModules: undefined,
 };
 
 describe('choosePlan', () => {

@@ -28,13 +28,18 @@ export async function choosePlan(values: OptionValues<typeof methodOptions>, con
  * sketch, and so on.
  */
 export function planAmongOthers(methods: readonly string[], values: Refinements, config: ModelConfig): MemoryPlan {
-  const { saveMode, checkpointEvery, lossChunk, ...forSketches } = refinementsIn(values);
+  const { saveMode, checkpointEvery, lossChunk, alpha, targetModules, ...forSketches } = refinementsIn(values);
+  const { rank } = forSketches;
+  const adapters = methods.some((name) => name.startsWith('lora'));
   const sketches = methods.some((name) => name.startsWith('compact'));
   const absent = { rank: undefined, updateGap: undefined, scale: undefined, outputScale: undefined };
   return planOf(
     methods,
     {
       ...(sketches ? forSketches : { ...absent, projection: undefined, sketchWhen: undefined }),
+      ...(adapters && rank && 'absolute' in rank && { rank }),
+      alpha: adapters ? alpha : undefined,
+      targetModules: adapters ? targetModules : undefined,
       checkpointEvery: methods.includes('checkpoint') ? checkpointEvery : undefined,
       saveMode,
       lossChunk,
@@ -50,7 +55,20 @@ function planOf(methods: readonly string[], values: Refinements, config: ModelCo
 /** The refinements among other values. */
 function refinementsIn(values: Refinements): Refinements {
   const { rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk } = values;
-  return { rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk };
+  const { alpha, targetModules } = values;
+  return {
+    rank,
+    updateGap,
+    scale,
+    outputScale,
+    projection,
+    sketchWhen,
+    saveMode,
+    checkpointEvery,
+    lossChunk,
+    alpha,
+    targetModules,
+  };
 }
 
 /** `lean+compact` → both names. */

@@ -1,12 +1,19 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Tokenizer } from '../../data/index.js';
-import { InputError } from '../../engine/index.js';
+import { hasTokenizer, type Tokenizer } from '../../data/index.js';
+import { InputError, openEngine } from '../../engine/index.js';
 import {
+  adapterConfigFile,
+  baseDirectory,
+  createModel,
+  isAdapterDirectory,
   Llama2cCheckpoint,
+  loadModelWeights,
   modelShapes,
+  openModelSource,
   openSafetensors,
   parseLlamaConfig,
+  readAdapterConfig,
   type TensorEntry,
   toHuggingFaceConfig,
   weightsFile,
@@ -16,6 +23,7 @@ import { formatBytes } from '../../report/index.js';
 import type { ConvertValues } from '../command-options.js';
 import { chooseTrainedModel } from '../model-choice.js';
 import type { Output } from '../output.js';
+import { threadsOf } from '../threads.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
 import { makeDirectory, writeModelConfig } from '../training/run-directory.js';
 
@@ -33,7 +41,7 @@ export async function convert(values: ConvertValues, output: Output, [path]: rea
   if (existsSync(join(out, weightsFile))) {
     throw new InputError(`${out}: holds a model already`, 'name another directory with --out');
   }
-  using model = values.from === 'llama2c' ? await openLlama2c(path, values) : await openHuggingFace(path, values);
+  using model = await openForeign[values.from](path, values);
   if (model.tokenizer) requireFittingTokenizer(model.tokenizer, model.vocabSize, false);
   else output.note(`${out}: will have no tokenizer; add --tokenizer to have one`);
   await makeDirectory(out);
@@ -44,6 +52,8 @@ export async function convert(values: ConvertValues, output: Output, [path]: rea
   output.result({ out, tensors: model.tensors.length, bytes, tokenizer: model.tokenizer !== undefined });
   return undefined;
 }
+
+const openForeign = { llama2c: openLlama2c, hf: openHuggingFace, peft: openAdapter } as const;
 
 async function openLlama2c(path: string, { tokenizer }: ConvertValues): Promise<ForeignModel> {
   const checkpoint = Llama2cCheckpoint.open(path);
@@ -72,4 +82,33 @@ async function openHuggingFace(path: string, { tokenizer }: ConvertValues): Prom
     tokenizer: await chooseTokenizer(tokenizer, directory),
     [Symbol.dispose]: () => reader.close(),
   };
+}
+
+/** W + (α/r)·B·A in the place of W. */
+async function openAdapter(path: string, { tokenizer, engine, threads }: ConvertValues): Promise<ForeignModel> {
+  if (!isAdapterDirectory(path)) {
+    throw new InputError(`${path}: holds no ${adapterConfigFile}`, 'name the directory of a LoRA adapter');
+  }
+  const base = baseDirectory(path, readAdapterConfig(path));
+  const { config } = openModelSource(base);
+  const loaded = await openEngine(engine, { threads: threadsOf({ threads }) });
+  try {
+    const model = createModel(loaded, config, 1);
+    await loadModelWeights(loaded, model, path);
+    return {
+      config: toHuggingFaceConfig(config),
+      vocabSize: config.vocabSize,
+      tensors: model.parameters.map(({ name, tensor }) => ({
+        name,
+        shape: tensor.shape,
+        dtype: 'F32' as const,
+        data: async () => Float32Array.from(await loaded.read(tensor)),
+      })),
+      tokenizer: await chooseTokenizer(tokenizer, hasTokenizer(path) ? path : base),
+      [Symbol.dispose]: () => loaded.dispose(),
+    };
+  } catch (error) {
+    loaded.dispose();
+    throw error;
+  }
 }

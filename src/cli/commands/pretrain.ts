@@ -10,7 +10,7 @@ import { choosePlan } from '../plan-choice.js';
 import { threadsOf } from '../threads.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
 import { openRunData } from '../training/data.js';
-import { prepareRunDirectory } from '../training/run-directory.js';
+import { prepareRunDirectory, requireAdaptable } from '../training/run-directory.js';
 import { describeSettings, type RunSummary, runResult } from '../training/run-summary.js';
 import { chooseSettings } from '../training/settings.js';
 import { withSpecialTokens } from '../training/special-tokens.js';
@@ -20,6 +20,7 @@ import { type RunRequest, trainRun } from '../training/train-run.js';
 export async function pretrain(values: PretrainValues, output: Output): Promise<number> {
   const chosen = chooseModel(values);
   const plan = await choosePlan(values, chosen.config);
+  requireAdaptable(plan, values.init);
   const draft = chooseSettings(values, chosen.config, plan);
   // What does not fit together shows before a long text is encoded.
   await predict({ ...draft, threads: threadsOf(values), clip: draft.clip ?? undefined });

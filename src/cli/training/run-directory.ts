@@ -1,9 +1,17 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Tokenizer } from '../../data/index.js';
 import { InputError } from '../../engine/index.js';
-import { type ModelConfig, replaceFileWith, SaveError, toHuggingFaceConfig, weightsFile } from '../../models/index.js';
+import {
+  isAdapterDirectory,
+  type ModelConfig,
+  replaceFileWith,
+  SaveError,
+  toHuggingFaceConfig,
+  weightsFile,
+  writeAdapterConfig,
+} from '../../models/index.js';
 import type { MemoryPlan } from '../../plan/index.js';
 import { planFile } from '../../report/index.js';
 import { hasCheckpoint } from '../../train/index.js';
@@ -41,16 +49,49 @@ export async function makeDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Writes what is known before the first step: the model's configuration, its tokenizer and the plan. */
-export async function describeRun(
-  directory: string,
-  config: ModelConfig,
-  plan: MemoryPlan,
-  tokenizer: Tokenizer | undefined,
-): Promise<void> {
+/**
+ * Refuses what adapters cannot be added to.
+ *
+ * @param init directory of the weights that the run starts from
+ */
+export function requireAdaptable({ adapters }: MemoryPlan, init: string | undefined): void {
+  if (!adapters) return;
+  if (init === undefined) {
+    throw new InputError('adapters are added to trained weights', 'name the directory of a model with --init');
+  }
+  if (isAdapterDirectory(init)) {
+    throw new InputError(
+      `${init}: holds an adapter, and another one is to be added`,
+      `merge it first: compact convert --from peft ${init} --out DIR`,
+    );
+  }
+}
+
+/** What a run is described by. */
+export interface RunDescription {
+  readonly config: ModelConfig;
+  readonly plan: MemoryPlan;
+  readonly tokenizer: Tokenizer | undefined;
+  /** Directory of the weights that the run starts from. */
+  readonly init: string | undefined;
+}
+
+/** Writes what is known before the first step: the model's configuration, its tokenizer, the plan, and what it adapts. */
+export async function describeRun(directory: string, { config, plan, tokenizer, init }: RunDescription): Promise<void> {
   await writeModelConfig(directory, toHuggingFaceConfig(config));
   await replaceFileWith(join(directory, planFile), `${JSON.stringify(plan, null, 2)}\n`);
   await tokenizer?.save(directory);
+  if (plan.adapters && init !== undefined) {
+    const { rank, alpha, targetModules } = plan.adapters;
+    await writeAdapterConfig(directory, {
+      rank,
+      alpha,
+      targetModules,
+      base: resolve(init),
+      modulesToSave: [],
+      taskType: 'CAUSAL_LM',
+    });
+  }
 }
 
 /** Writes `config.json`. */

@@ -1,3 +1,5 @@
+import { taskNames } from '../data/tasks/task.js';
+import { scheduleNames } from '../optim/schedule.js';
 import type { CommandValues } from './command.js';
 import { defaulted, optional, required, toggle } from './option-table.js';
 import { dataOptions, methodOptions, modelOptions, shapeOptions, trainingOptions } from './options.js';
@@ -16,6 +18,46 @@ export const pretrain = {
   resume: toggle('continue from the checkpoint in --out, if there is one'),
 };
 export type PretrainValues = CommandValues<typeof pretrain>;
+
+export const fineTune = {
+  task: required(
+    '<name>',
+    'sft (instructions for a causal model), a task of GLUE, imdb, classification or regression',
+    parse.choice([...taskNames, 'sft'] as const),
+  ),
+  model: required('<dir>', 'directory of the weights to start from', parse.text),
+  data: required('<path>', "a .jsonl, .csv or .tsv file, or a benchmark's directory", parse.text),
+  out: pretrain.out,
+  val: optional('<path>', 'held-out rows', parse.text),
+  valFraction: defaulted('<f>', 'hold out this fraction of the rows where there are no others', parse.fraction, 0.1),
+  textColumn: defaulted('<name>', 'column of the text', parse.text, 'text'),
+  pairColumn: optional('<name>', 'column of a second text', parse.text),
+  labelColumn: defaulted('<name>', 'column of the class or score', parse.text, 'label'),
+  labels: optional('<list>', 'all classes in the order of their ids (default: those of the rows)', parse.list),
+  chatTemplate: optional('<file>', "a Jinja file instead of the model's own chat template", parse.text),
+  maxLength: optional('<n>', "most tokens of a text (default: 128, or the model's limit)", parse.positiveInteger),
+  truncate: toggle('cut longer texts instead of refusing them'),
+  epochs: defaulted('<n>', 'how often each row is trained on', parse.positiveInteger, 3),
+  tokenizer: dataOptions.tokenizer,
+  ...methodOptions,
+  batch: { ...shapeOptions.batch, fallback: 16, description: 'rows per micro-batch (default: 16)' },
+  accumulate: shapeOptions.accumulate,
+  dtype: shapeOptions.dtype,
+  memory: shapeOptions.memory,
+  lr: optional('<rate>', 'peak learning rate (default: 2e-5; with adapters 2e-4)', parse.positive),
+  schedule: defaulted('<name>', scheduleNames.join(', '), parse.choice(scheduleNames), 'linear' as const),
+  warmup: optional('<n>', 'steps of linear warm-up (default: 6 % of the steps)', parse.nonNegativeInteger),
+  minLrRatio: defaulted('<f>', "the last step's learning rate as a fraction of the peak", parse.ratio, 0),
+  betas: trainingOptions.betas,
+  eps: trainingOptions.eps,
+  epsForm: trainingOptions.epsForm,
+  weightDecay: trainingOptions.weightDecay,
+  clip: trainingOptions.clip,
+  evalEvery: optional('<n>', 'evaluate after every n steps (default: once an epoch)', parse.positiveInteger),
+  patience: optional('<n>', 'stop after n evaluations without a better one', parse.positiveInteger),
+  resume: pretrain.resume,
+};
+export type FineTuneValues = CommandValues<typeof fineTune>;
 
 const { method: _, plan: __, ...refinements } = methodOptions;
 

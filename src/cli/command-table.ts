@@ -11,6 +11,13 @@ export const commands = [
     run: async (values, output) => (await import('./commands/pretrain.js')).pretrain(values, output),
   }),
   command({
+    name: 'finetune',
+    summary: 'adapt a model to labelled texts or to instructions',
+    example: 'compact finetune --task classification --model minilm --data reviews.csv --out runs/reviews',
+    options: options.fineTune,
+    run: async (values, output) => (await import('./commands/finetune.js')).fineTuneModel(values, output),
+  }),
+  command({
     name: 'compare',
     summary: 'train with several methods from the same start on the same batches',
     example: 'compact compare --model llama-20m --data ids.bin --methods full,lean,compact --out runs/methods',

@@ -73,3 +73,8 @@ export function signed(value: number, digits: number): string {
   const text = Math.abs(value).toFixed(digits);
   return Number(text) === 0 ? `±${text}` : `${value < 0 ? '−' : '+'}${text}`;
 }
+
+/** A metric between −1 and 1 with four digits, as tables of results have it. */
+export function formatScore(value: number): string {
+  return Math.abs(value) < 10 ? value.toFixed(4) : value.toPrecision(5);
+}

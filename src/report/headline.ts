@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, formatDuration, formatLoss } from './format.js';
+import { formatBytes, formatCount, formatDuration, formatLoss, formatScore } from './format.js';
 import { isFiniteNumber } from './series.js';
 import type { CompareSummary, RunSummary } from './summary.js';
 
@@ -37,9 +37,11 @@ export function runHeadline(run: RunSummary): string {
     run.valLoss === undefined
       ? `final training loss ${formatLoss(run.loss)}`
       : `validation loss ${formatLoss(run.valLoss)}`;
+  const score =
+    run.scores && `${run.scores.metric} ${formatScore(run.scores.best.value)} after step ${run.scores.best.step}`;
   const work = `${formatCount(run.steps)} ${run.steps === 1 ? 'step' : 'steps'} on ${formatCount(run.tokens)} tokens`;
   const peak = formatBytes(run.memory.measured.peak);
-  return `${run.name}: ${work} in ${formatDuration(run.seconds)}, ${loss}, at most ${peak} of memory.`;
+  return `${run.name}: ${work} in ${formatDuration(run.seconds)}, ${score ?? loss}, at most ${peak} of memory.`;
 }
 
 function memoryPhrase(ratio: number): string {

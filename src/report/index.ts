@@ -4,7 +4,15 @@
  */
 export { renderCompareReport } from './compare-report.js';
 export { type ComparisonCell, type ComparisonRow, comparisonRows } from './comparison-rows.js';
-export { formatBytes, formatChange, formatCount, formatDuration, formatFlops, formatLoss } from './format.js';
+export {
+  formatBytes,
+  formatChange,
+  formatCount,
+  formatDuration,
+  formatFlops,
+  formatLoss,
+  formatScore,
+} from './format.js';
 export { compareHeadline, compareSentence, runHeadline } from './headline.js';
 export { type RoleStyle, roleStyles, rolesInUse } from './palette.js';
 export { renderRunReport } from './run-report.js';
@@ -17,6 +25,7 @@ export {
   parseRunSummary,
   type RunSettings,
   type RunSummary,
+  type ScoreSummary,
 } from './summary.js';
 export { formatComparisonTable, type TableOptions } from './terminal-table.js';
 export {

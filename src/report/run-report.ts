@@ -5,6 +5,7 @@ import { memoryFigure } from './charts/memory.js';
 import { runHeadline } from './headline.js';
 import { blocksTable } from './html/blocks-table.js';
 import { comparisonTable } from './html/comparison-table.js';
+import { evaluationsTable } from './html/evaluations.js';
 import { glossary } from './html/glossary.js';
 import { html } from './html/markup.js';
 import { renderPage, section } from './html/page.js';
@@ -28,6 +29,7 @@ export async function renderRunReport(summary: RunSummary): Promise<string> {
     body: [
       section(undefined, loss && [loss, learningRate]),
       section(undefined, memory),
+      section('Evaluations', evaluationsTable(summary.scores)),
       section('Largest blocks', blocksTable(summary)),
       section('All figures', comparisonTable(runs)),
       section('What the model writes', stories(runs)),

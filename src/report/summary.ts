@@ -75,6 +75,14 @@ const validationPoint = z.strictObject({
 
 const block = z.strictObject({ name: z.string(), role: z.enum(roles), bytes });
 
+const scores = z.strictObject({
+  task: z.string(),
+  /** The metric that the best weights are chosen by. */
+  metric: z.string(),
+  best: z.strictObject({ step: count, value: z.number() }),
+  evaluations: z.array(z.strictObject({ step: count, metrics: z.record(z.string(), z.number()) })).readonly(),
+});
+
 const planDocument = z.unknown().transform((json, context): MemoryPlan => {
   try {
     return parsePlan(json, 'plan');
@@ -114,6 +122,8 @@ const run = z
     /** Number of the step that `losses[0]` belongs to; 1 when absent. */
     firstStep: count.optional(),
     validation: z.array(validationPoint).readonly().optional(),
+    /** Evaluations of a fine-tuning. */
+    scores: scores.optional(),
     settings: settings.optional(),
     plan: planDocument.optional(),
     /** What is live at the peak, largest first, from the prediction's `atPeak`. */
@@ -144,6 +154,7 @@ export type RunSummary = z.infer<typeof run>;
 /** Several runs from the same start on the same batches. */
 export type CompareSummary = z.infer<typeof comparison>;
 export type RunSettings = z.infer<typeof settings>;
+export type ScoreSummary = z.infer<typeof scores>;
 export type ModelSummary = z.infer<typeof model>;
 export type Footprint = z.infer<typeof footprint>;
 /** A loss as it comes from a file: null where it was not a number. */

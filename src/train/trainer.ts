@@ -111,6 +111,11 @@ export class Trainer implements AsyncDisposable {
     }
   }
 
+  /** Optimizer steps of the whole run. */
+  get steps(): number {
+    return this.#options.settings.schedule.steps;
+  }
+
   /** Completed optimizer steps. */
   get step(): number {
     return this.#step;
@@ -126,7 +131,7 @@ export class Trainer implements AsyncDisposable {
     const { steps } = settings.schedule;
     const due = (every: number) => this.#step === steps || (every > 0 && this.#step % every === 0);
     while (this.#step < steps) {
-      const report = await this.#trainStep();
+      const report = await this.advance();
       const validationLoss = due(evaluateEvery) ? await this.#validationLoss() : undefined;
       const saved = directory !== undefined && (due(saveEvery) || signal?.aborted === true);
       if (saved) await this.save(directory);
@@ -141,6 +146,11 @@ export class Trainer implements AsyncDisposable {
   /** Mean loss on batches of held-out tokens, without changing anything. */
   evaluate(batches: Iterable<HostBatch>): Promise<Evaluation> {
     return meanLoss(batches, (batch) => this.#program.evaluate(batch));
+  }
+
+  /** Writes the weights alone, or what was trained beside frozen ones. */
+  saveWeights(directory: string): Promise<void> {
+    return weightStore(this.engine, this.model).save(directory);
   }
 
   /** Writes weights, moments and position as one checkpoint. */
@@ -188,7 +198,8 @@ export class Trainer implements AsyncDisposable {
     }
   }
 
-  async #trainStep() {
+  /** One optimizer step, without evaluating or saving: for loops that see to that themselves. */
+  async advance(): Promise<StepReport> {
     const { settings, data } = this.#options;
     const { accumulate, schedule } = settings;
     const learningRate = learningRateAt(schedule, this.#step);
@@ -209,6 +220,7 @@ export class Trainer implements AsyncDisposable {
       tokens: this.#tokens,
       seconds: (performance.now() - started) / 1000,
       memory: this.engine.ledger.read(),
+      saved: false,
     };
   }
 

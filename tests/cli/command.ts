@@ -9,7 +9,7 @@ import { engineHere } from '../support/training.js';
 const program = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 
 /** Commands that run on an engine. */
-const onEngine = new Set(['pretrain', 'compare', 'convert', 'eval', 'generate', 'bench']);
+const onEngine = new Set(['pretrain', 'compare', 'convert', 'eval', 'finetune', 'generate', 'predict', 'bench']);
 
 export interface Outcome {
   readonly code: number | null;

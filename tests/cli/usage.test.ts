@@ -13,6 +13,7 @@ describe('compact', () => {
     expect(code).toBe(0);
     for (const name of [
       'pretrain',
+      'finetune',
       'compare',
       'plan',
       'paper',

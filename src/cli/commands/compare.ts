@@ -24,7 +24,7 @@ import { threadsOf } from '../threads.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
 import { openRunData } from '../training/data.js';
 import { prepareRunDirectory } from '../training/run-directory.js';
-import { describeSettings, runResult } from '../training/run-summary.js';
+import { describedBy, describeSettings, runResult } from '../training/run-summary.js';
 import { chooseSettings } from '../training/settings.js';
 import { withSpecialTokens } from '../training/special-tokens.js';
 import { type RunRequest, trainRun } from '../training/train-run.js';
@@ -125,7 +125,7 @@ async function finishRun(
   values: CompareValues,
 ): Promise<RunSummary> {
   const run = { ...summary, ...(plan && { story: await writeStory(request, plan) }) };
-  const settings = describeSettings(request, values, threadsOf(values));
+  const settings = describeSettings(request, describedBy(values));
   await writeRunSummary(request.directory, { ...run, settings });
   await writeRunReport(request.directory);
   return run;
@@ -145,7 +145,7 @@ async function tellComparison(
   output: Output,
 ): Promise<void> {
   const [first] = requests;
-  const settings = describeSettings(first, values, threadsOf(values));
+  const settings = describeSettings(first, describedBy(values));
   const rates = new Set(requests.map((request) => request.settings.schedule.learningRate));
   const lr = requests.map(({ name, settings: { schedule } }) => `${name} ${schedule.learningRate}`).join(', ');
   const summary: CompareSummary = {

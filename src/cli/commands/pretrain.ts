@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { predict } from '../../plan/index.js';
-import { readRunSummary, runHeadline, summaryFile, writeRunReport, writeRunSummary } from '../../report/index.js';
+import { runHeadline, writeRunReport, writeRunSummary } from '../../report/index.js';
 import type { PretrainValues } from '../command-options.js';
 import { interrupted, withInterrupt } from '../interrupt.js';
 import { chooseModel, type ModelChoice } from '../model-choice.js';
@@ -11,7 +9,13 @@ import { threadsOf } from '../threads.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
 import { openRunData } from '../training/data.js';
 import { prepareRunDirectory, requireAdaptable } from '../training/run-directory.js';
-import { describeSettings, type RunSummary, runResult } from '../training/run-summary.js';
+import {
+  describedBy,
+  describeSettings,
+  type RunSummary,
+  runResult,
+  withEarlierMeasurements,
+} from '../training/run-summary.js';
 import { chooseSettings } from '../training/settings.js';
 import { withSpecialTokens } from '../training/special-tokens.js';
 import { type RunRequest, trainRun } from '../training/train-run.js';
@@ -35,20 +39,13 @@ export async function pretrain(values: PretrainValues, output: Output): Promise<
   const name = plan.methods.join(',');
   const request: RunRequest = { name, directory: values.out, model, settings, data, tokenizer, options: values };
   const outcome = await withInterrupt(output, (signal) => trainRun(request, output, signal));
-  const trained = { ...outcome.summary, settings: describeSettings(request, values, threadsOf(values)) };
+  const trained = { ...outcome.summary, settings: describeSettings(request, describedBy(values)) };
   const summary = outcome.trainedSteps > 0 ? trained : await withEarlierMeasurements(trained, values.out);
   await writeRunSummary(values.out, summary);
   const report = await writeRunReport(values.out);
   tell(summary, report, outcome.interrupted, output);
   output.result({ ...runResult(summary), interrupted: outcome.interrupted });
   return outcome.interrupted ? interrupted : 0;
-}
-
-/** Where nothing was left to train, the figures of the session that did it stand. */
-async function withEarlierMeasurements(summary: RunSummary, directory: string): Promise<RunSummary> {
-  if (!existsSync(join(directory, summaryFile))) return summary;
-  const { memory, seconds } = await readRunSummary(directory);
-  return { ...summary, memory, seconds };
 }
 
 function noteUnusedWeights({ directory, name }: ModelChoice, { init, resume }: PretrainValues, output: Output): void {

@@ -12,6 +12,8 @@ const line = z.object({
   tokens: z.number().int().nonnegative(),
   seconds: z.number().nonnegative(),
   validationLoss: z.number().optional(),
+  /** Metrics of a fine-tuning's evaluation. */
+  metrics: z.record(z.string(), z.number()).optional(),
 });
 
 /** What is kept of each step. */
@@ -40,7 +42,8 @@ export class MetricsLog {
     return this.#metrics;
   }
 
-  add({ step, loss, learningRate, tokens, seconds, validationLoss }: StepReport): void {
+  add(report: StepReport, metrics?: Metric['metrics']): void {
+    const { step, loss, learningRate, tokens, seconds, validationLoss } = report;
     const metric = {
       step,
       loss,
@@ -48,6 +51,7 @@ export class MetricsLog {
       tokens,
       seconds,
       ...(validationLoss !== undefined && { validationLoss }),
+      ...(metrics && { metrics }),
     };
     this.#metrics.push(metric);
     try {

@@ -1,10 +1,13 @@
-import type { LedgerReading } from '../../engine/index.js';
-import type { RunSettings, RunSummary } from '../../report/index.js';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ComputingEngine, LedgerReading } from '../../engine/index.js';
+import { type RunSettings, type RunSummary, readRunSummary, summaryFile } from '../../report/index.js';
 import { residentPeak, type Trainer } from '../../train/index.js';
 import { describeMachine, instructionSet } from '../machine.js';
 import { countParameters, type ModelChoice } from '../model-choice.js';
 import type { OptionValues } from '../option-table.js';
-import type { trainingOptions } from '../options.js';
+import type { GlobalValues, trainingOptions } from '../options.js';
+import { threadsOf } from '../threads.js';
 import type { Metric } from './metrics-log.js';
 import { formatRate } from './step-line.js';
 import type { RunRequest } from './train-run.js';
@@ -16,7 +19,7 @@ const largestBlocks = 24;
 
 /** What is known about a run when its last step is done. */
 export function summarize(
-  { name, model, settings }: RunRequest,
+  { name, model, settings }: Pick<RunRequest, 'name' | 'model' | 'settings'>,
   trainer: Trainer,
   metrics: readonly Metric[],
   measured: { readonly seconds: number; readonly residentBase: number },
@@ -75,27 +78,31 @@ function describeModel({ name, config }: ModelChoice): RunSummary['model'] {
 
 /** What was run on what, for the report. */
 export function describeSettings(
-  { model, settings, options }: Pick<RunRequest, 'model' | 'settings' | 'options'>,
-  values: OptionValues<typeof trainingOptions>,
-  threads: number,
+  { model, settings }: Pick<RunRequest, 'model' | 'settings'>,
+  run: {
+    readonly data: readonly string[];
+    readonly engine: ComputingEngine;
+    readonly threads: number;
+    /** Options beside those of every training. */
+    readonly options: NonNullable<RunSettings['options']>;
+  },
 ): RunSettings {
-  const isa = instructionSet(options.engine);
+  const isa = instructionSet(run.engine);
   const { schedule, optimizer } = settings;
   return {
     model: model.name,
     parameters: countParameters(model.config),
-    data: values.data.join(', '),
+    data: run.data.join(', '),
     batch: settings.batch,
     accumulate: settings.accumulate,
     sequenceLength: settings.sequenceLength,
     steps: schedule.steps,
-    threads,
-    engine: options.engine,
+    threads: run.threads,
+    engine: run.engine,
     ...(isa !== undefined && { instructionSet: isa }),
     machine: describeMachine(),
     options: {
-      tokenizer: values.tokenizer ?? null,
-      order: values.order,
+      ...run.options,
       lr: formatRate(schedule.learningRate),
       schedule: schedule.name,
       warmup: schedule.warmup,
@@ -126,4 +133,17 @@ export function runResult(summary: RunSummary) {
     flopsPerStep,
     losses,
   };
+}
+
+/** What a training on text is described by, of its options. */
+export function describedBy(values: OptionValues<typeof trainingOptions> & GlobalValues) {
+  const { data, engine, tokenizer = null, order } = values;
+  return { data, engine, threads: threadsOf(values), options: { tokenizer, order } };
+}
+
+/** Where nothing was left to train, the figures of the session that did it stand. */
+export async function withEarlierMeasurements(summary: RunSummary, directory: string): Promise<RunSummary> {
+  if (!existsSync(join(directory, summaryFile))) return summary;
+  const { memory, seconds } = await readRunSummary(directory);
+  return { ...summary, memory, seconds };
 }

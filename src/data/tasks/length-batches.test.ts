@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { batchesByLength, type Example, LengthBatches } from './length-batches.js';
+import { collateExamples, type Example, type LabelledBatch } from './collate.js';
+import { batchesByLength, LengthBatches, largestBatch } from './length-batches.js';
 
-const shape = { batchSize: 4, objective: 'classification', padId: 9 } as const;
+const rows = { padId: 9, maxLength: 23 };
+const shape = { batchSize: 4, collate: collateExamples('classification', rows) };
 
 /** The first id of each example is its number. */
 function examples(count: number): Example[] {
@@ -15,7 +17,7 @@ function examples(count: number): Example[] {
   });
 }
 
-function epoch(batches: LengthBatches, number: number) {
+function epoch(batches: LengthBatches<Example, LabelledBatch>, number: number) {
   return Array.from({ length: batches.batchesPerEpoch }, (_, i) => batches.batch(number * batches.batchesPerEpoch + i));
 }
 
@@ -58,13 +60,13 @@ describe('batches of similar lengths', () => {
   });
 
   it('pads behind each row, and keeps segments and labels with it', () => {
-    for (const { inputs, tokenTypeIds, lengths, targets, batch, sequenceLength } of epoch(batches, 0)) {
+    for (const { inputs, tokenTypes, lengths, targets, batch, sequenceLength } of epoch(batches, 0)) {
       for (let row = 0; row < batch; row++) {
         const ids = inputs.subarray(row * sequenceLength, (row + 1) * sequenceLength);
         const number = ids[0];
         expect(ids.subarray(0, lengths[row])).toEqual(all[number].ids);
         expect(ids.subarray(lengths[row]).every((id) => id === 9)).toBe(true);
-        expect(tokenTypeIds[row * sequenceLength]).toBe(number % 2);
+        expect(tokenTypes[row * sequenceLength]).toBe(number % 2);
         expect(targets[row]).toBe(number % 3);
       }
     }
@@ -74,11 +76,19 @@ describe('batches of similar lengths', () => {
 describe('all examples once, for evaluation', () => {
   it('says where each row belongs', () => {
     const all = examples(30);
-    const seen = [...batchesByLength(all, { ...shape, objective: 'regression' })].flatMap(({ batch, places }) => {
-      expect(batch.targets).toBeInstanceOf(Float32Array);
-      for (const [row, place] of places.entries()) expect(batch.inputs[row * batch.sequenceLength]).toBe(place);
-      return places;
-    });
+    const seen = [...batchesByLength(all, { ...shape, collate: collateExamples('regression', rows) })].flatMap(
+      ({ batch, places }) => {
+        expect(batch.targets).toBeInstanceOf(Float32Array);
+        for (const [row, place] of places.entries()) expect(batch.inputs[row * batch.sequenceLength]).toBe(place);
+        return places;
+      },
+    );
     expect([...seen].sort((a, b) => a - b)).toEqual(all.map((_, number) => number));
   });
+});
+
+it('the largest batch is the longest row as often as a batch has rows', () => {
+  const { sequenceLength, batch, lengths } = largestBatch(examples(30), shape);
+  expect([batch, sequenceLength, ...lengths]).toEqual([4, 23, 23, 23, 23, 23]);
+  expect(largestBatch(examples(3), shape)).toMatchObject({ batch: 3, sequenceLength: 16 });
 });

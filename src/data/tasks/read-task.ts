@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs';
 import { InputError } from '../../engine/errors.js';
-import { deriveKey, permutation } from '../../engine/threefry.js';
 import { readBenchmark } from './benchmark-files.js';
+import type { Example } from './collate.js';
 import type { SequenceEncoder } from './encode-sequence.js';
-import type { Example } from './length-batches.js';
+import { holdOut, type Split } from './hold-out.js';
+
 import type { TableFormat } from './table.js';
 import { isBenchmark, LabelSet, type TaskName, tasks } from './task.js';
 import { type ColumnNames, readTextRows, type TextRow } from './text-rows.js';
@@ -22,13 +23,8 @@ export interface TaskData {
   readonly seed: number;
 }
 
-export interface TaskRows {
-  readonly train: readonly TextRow[];
-  readonly validation: readonly TextRow[];
-}
-
 /** @throws InputError if files are missing or not what they should be */
-export async function readTaskRows(given: TaskData): Promise<TaskRows> {
+export async function readTaskRows(given: TaskData): Promise<Split<TextRow>> {
   const { task, data, validation, columns, format } = given;
   const isDirectory = statSync(data, { throwIfNoEntry: false })?.isDirectory() ?? false;
   const read = (path: string) => readTextRows(path, columns, { format });
@@ -42,16 +38,7 @@ export async function readTaskRows(given: TaskData): Promise<TaskRows> {
   const rows = await read(data);
   return validation
     ? { train: rows, validation: await read(validation) }
-    : split(rows, given.validationFraction, given.seed);
-}
-
-/** At least one row on each side; the held-out ones are drawn by the seed, since files are often sorted by label. */
-function split(rows: readonly TextRow[], fraction: number, seed: number): TaskRows {
-  if (rows.length < 2) throw new InputError('one row is too little to train on and to hold out', 'give more rows');
-  const order = permutation(deriveKey(seed, 'dataOrder', 2, 0), rows.length);
-  const heldOut = Math.min(rows.length - 1, Math.max(1, Math.round(rows.length * fraction)));
-  const pick = (places: Uint32Array) => Array.from(places.sort(), (place) => rows[place]);
-  return { train: pick(order.slice(heldOut)), validation: pick(order.slice(0, heldOut)) };
+    : holdOut(rows, given.validationFraction, given.seed);
 }
 
 /** The classes of a classification: the task's own, those that were named, or those of the training rows. */

@@ -18,21 +18,45 @@ export interface PackedLayout extends StaticLayout {
  * Fixed addresses for all allocations of a program, from the lifetimes that a dry run recorded (offline dynamic storage
  * allocation, the planning problem of MEMO, arXiv 2407.12117).
  *
- * Greedy by size: each block goes to the lowest offset that is free during its whole life. Two orders are tried, and the
- * tighter result taken.
+ * Greedy: each block goes to the lowest offset that is free during its whole life. No order of blocks is best for every
+ * program, so several are tried until one comes near the lower bound, and the tightest result is taken.
  */
 export function packLayout(events: readonly LedgerEvent[]): PackedLayout {
   const lifetimes = lifetimesOf(events);
-  const bySize = lifetimes.toSorted((a, b) => b.bytes - a.bytes || a.birth - b.birth);
-  const byArea = lifetimes.toSorted((a, b) => b.bytes * (b.death - b.birth) - a.bytes * (a.death - a.birth));
-  const packed = [bySize, byArea].map(pack);
-  const [best] = packed.sort((a, b) => a.bytes - b.bytes);
+  const peak = findPeak(lifetimes, events.length);
+  let best: Packing = { offsets: new Map(), bytes: lifetimes.length > 0 ? Number.POSITIVE_INFINITY : 0 };
+  for (const order of ordersAround(peak.time)) {
+    const packing = pack(lifetimes.toSorted(order));
+    if (packing.bytes < best.bytes) best = packing;
+    if (best.bytes <= nearEnough * peak.bytes) break;
+  }
   return {
     offsets: lifetimes.map(({ index }) => best.offsets.get(index) ?? 0),
     sizes: events.flatMap((event) => (event.kind === 'allocate' ? [event.bytes] : [])),
     bytes: best.bytes,
-    lowerBound: lowerBound(lifetimes, events.length),
+    lowerBound: peak.bytes,
   };
+}
+
+/** As a multiple of the lower bound. */
+const nearEnough = 1.002;
+
+type Order = (a: Lifetime, b: Lifetime) => number;
+
+/** Which blocks to place first: large ones, those live at the peak, those that live long. */
+function ordersAround(peak: number): readonly Order[] {
+  const atPeak = ({ birth, death }: Lifetime) => (birth <= peak && peak < death ? 1 : 0);
+  const length = ({ birth, death }: Lifetime) => death - birth;
+  const magnitude = ({ bytes }: Lifetime) => Math.floor(Math.log2(bytes));
+  const bySize: Order = (a, b) => b.bytes - a.bytes || a.birth - b.birth;
+  return [
+    bySize,
+    (a, b) => atPeak(b) - atPeak(a) || bySize(a, b),
+    (a, b) => magnitude(b) - magnitude(a) || length(b) - length(a),
+    (a, b) => magnitude(b) - magnitude(a) || a.birth - b.birth,
+    (a, b) => atPeak(b) - atPeak(a) || length(b) - length(a),
+    (a, b) => b.bytes * length(b) - a.bytes * length(a),
+  ];
 }
 
 /** Bytes a best-fit allocator needs for the same events: what a program without a layout takes. */
@@ -67,7 +91,13 @@ function lifetimesOf(events: readonly LedgerEvent[]): readonly Lifetime[] {
   return lifetimes;
 }
 
-function pack(order: readonly Lifetime[]): { offsets: ReadonlyMap<number, number>; bytes: number } {
+interface Packing {
+  /** By index of the lifetime. */
+  readonly offsets: ReadonlyMap<number, number>;
+  readonly bytes: number;
+}
+
+function pack(order: readonly Lifetime[]): Packing {
   const placed: { lifetime: Lifetime; offset: number }[] = [];
   const offsets = new Map<number, number>();
   let bytes = 0;
@@ -88,17 +118,18 @@ function pack(order: readonly Lifetime[]): { offsets: ReadonlyMap<number, number
   return { offsets, bytes };
 }
 
-function lowerBound(lifetimes: readonly Lifetime[], times: number): number {
+/** When most is live, and how much. */
+function findPeak(lifetimes: readonly Lifetime[], times: number): { readonly time: number; readonly bytes: number } {
   const change = new Float64Array(times + 1);
   for (const { bytes, birth, death } of lifetimes) {
     change[birth] += bytes;
     change[death] -= bytes;
   }
   let live = 0;
-  let most = 0;
-  for (const delta of change) {
+  let peak = { time: 0, bytes: 0 };
+  for (const [time, delta] of change.entries()) {
     live += delta;
-    most = Math.max(most, live);
+    if (live > peak.bytes) peak = { time, bytes: live };
   }
-  return most;
+  return peak;
 }

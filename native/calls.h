@@ -125,6 +125,12 @@ struct FillCall {
   float value;
 };
 
+struct FillBytesCall {
+  uint8_t* out;
+  int64_t count;
+  uint8_t value;
+};
+
 struct CopyCall {
   const void* x;
   void* out;
@@ -140,8 +146,9 @@ struct AddCall {
 
 struct ScaleCall {
   float* x;
+  const float* by;  // may be null
   int64_t count;
-  float factor;
+  double factor;
 };
 
 struct AxpbyCall {
@@ -152,11 +159,14 @@ struct AxpbyCall {
   double alpha, beta;
 };
 
-struct AdamState {
-  float *firstMoment, *secondMoment;
+struct AdamNumbers {
   const float* gradientScale;  // may be null
   int64_t count;
   double beta1, beta2, epsilon, correction1, correction2;
+};
+
+struct AdamState : AdamNumbers {
+  float *firstMoment, *secondMoment;
 };
 
 struct AdamWCall {
@@ -170,6 +180,37 @@ struct AdamDirectionCall {
   AdamState adam;
   float* gradient;
   double factor;
+};
+
+struct Adam8bitDirectionCall {
+  AdamNumbers adam;
+  float *gradient, *firstScales, *secondScales;
+  uint8_t *firstCodes, *secondCodes;
+  int64_t blockSize;
+  double factor;
+};
+
+struct AdamMiniDirectionCall {
+  AdamNumbers adam;
+  float *gradient, *firstMoment, *secondMoment;
+  int64_t blocks;
+  bool alongColumns;
+  double factor;
+};
+
+struct AdafactorDirectionCall {
+  float *gradient, *rowMoment, *columnMoment, *secondMoment;  // factors, or the second moment; the others are null
+  const float *weight, *gradientScale;                        // gradientScale may be null
+  int64_t count, rows, columns, weightCount;                  // rows and columns are 0 without factors
+  double decay, epsilon, clipThreshold, minimumScale, factor;
+  float* scratch;
+};
+
+struct NormalizeCall {
+  float* x;
+  int64_t count;
+  double factor, epsilon;
+  float* scratch;
 };
 
 struct SquaredNormCall {
@@ -340,6 +381,11 @@ struct KernelTable {
   void (*fastMatrix)(Pool*, const FastMatrixCall&);
   void (*fastProject)(Pool*, const FastProjectCall&);
   void (*fastExpand)(Pool*, const FastExpandCall&);
+  void (*fillBytes)(Pool*, const FillBytesCall&);
+  void (*adam8bitDirection)(Pool*, const Adam8bitDirectionCall&);
+  void (*adamMiniDirection)(Pool*, const AdamMiniDirectionCall&);
+  void (*adafactorDirection)(Pool*, const AdafactorDirectionCall&);
+  void (*normalize)(Pool*, const NormalizeCall&);
   /** GFLOP/s of a loop of fused multiply-adds in registers, on the calling thread. */
   double (*peak)();
 };

@@ -43,6 +43,18 @@ const runs: [string, TinySettings][] = [
   ['two micro-batches and compact', { methods: 'compact', accumulate: 2 }],
   ['clipping', { methods: 'lean', clip: 1 }],
   ['clipping and compact', { methods: 'compact', clip: 1 }],
+  ['adam8bit', { methods: 'adam8bit', options: { blockSize: 64 } }],
+  ['adam-mini', { methods: 'adam-mini' }],
+  ['adafactor', { methods: 'adafactor', clip: 1 }],
+  ['adafactor with momentum', { methods: 'adafactor', options: { momentum: 0.9 } }],
+  ['lomo', { methods: 'lomo' }],
+  ['adalomo', { methods: 'adalomo' }],
+  ['muon', { methods: 'muon', clip: 1 }],
+  ['muon and fused-update', { methods: 'muon,fused-update' }],
+  ['muon and compact', { methods: 'muon,compact' }],
+  ['adam8bit and compact', { methods: 'adam8bit,compact-shared' }],
+  ['adam-mini and compact', { methods: 'adam-mini,compact' }],
+  ['adafactor and compact', { methods: 'adafactor,compact-down' }],
   ['weight decay', { methods: 'compact', optimizer: { ...tinySettings().optimizer, weightDecay: 0.1 } }],
 ];
 

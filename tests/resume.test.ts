@@ -54,6 +54,11 @@ const runs: [string, TinySettings][] = [
   ['orthonormal', { methods: 'compact', options: { updateGap: 4, projection: 'orthonormal' } }],
   ['shared, two micro-batches', { methods: 'compact-shared', options: { updateGap: 4 }, accumulate: 2 }],
   ['lean, clipped', { methods: 'lean', clip: 0.5, optimizer: { ...tinySettings().optimizer, weightDecay: 0.1 } }],
+  ['adam8bit, compact', { methods: 'adam8bit,compact', options: { updateGap: 4, blockSize: 64 } }],
+  ['adam-mini', { methods: 'adam-mini' }],
+  ['adafactor', { methods: 'adafactor', options: { momentum: 0.9 } }],
+  ['lomo', { methods: 'lomo' }],
+  ['muon, compact', { methods: 'muon,compact', options: { updateGap: 4 } }],
   ['fused', { methods: 'compact,fused-update', options: { updateGap: 4 } }],
 ];
 

@@ -231,8 +231,16 @@ void crossEntropy(Runner& r) {
 }
 
 void fill(Runner& r) {
+  const int64_t count = r.read.extent();
+  if (r.read.flag()) {
+    const int64_t value = r.read.whole();
+    if (value > 255) r.read.refuse("NATIVE_ARGUMENTS");
+    const FillBytesCall c{r.read.bytes(count), count, static_cast<uint8_t>(value)};
+    if (r.ok()) r.kernels.fillBytes(r.pool, c);
+    return;
+  }
   FillCall c{};
-  c.count = r.read.extent();
+  c.count = count;
   c.value = r.read.real();
   c.out = r.read.floats(c.count);
   if (r.ok()) r.kernels.fill(r.pool, c);
@@ -259,8 +267,9 @@ void add(Runner& r) {
 void scale(Runner& r) {
   ScaleCall c{};
   c.count = r.read.extent();
-  c.factor = r.read.real();
+  c.factor = r.read.number();
   c.x = r.read.floats(c.count);
+  c.by = r.read.optionalFloats(1);
   if (r.ok()) r.kernels.scale(r.pool, c);
 }
 
@@ -274,14 +283,18 @@ void axpby(Runner& r) {
   if (r.ok()) r.kernels.axpby(r.pool, c);
 }
 
-AdamState adamState(Reader& read) {
-  AdamState s{};
+void adamNumbers(Reader& read, AdamNumbers& s) {
   s.count = read.extent();
   s.beta1 = read.number(), s.beta2 = read.number(), s.epsilon = read.number();
   s.correction1 = read.number(), s.correction2 = read.number();
+  s.gradientScale = read.optionalFloats(1);
+}
+
+AdamState adamState(Reader& read) {
+  AdamState s{};
+  adamNumbers(read, s);
   s.firstMoment = read.floats(s.count);
   s.secondMoment = read.floats(s.count);
-  s.gradientScale = read.optionalFloats(1);
   return s;
 }
 
@@ -300,6 +313,69 @@ void adamDirection(Runner& r) {
   c.factor = r.read.number();
   c.gradient = r.read.floats(c.adam.count);
   if (r.ok()) r.kernels.adamDirection(r.pool, c);
+}
+
+void adam8bitDirection(Runner& r) {
+  Adam8bitDirectionCall c{};
+  adamNumbers(r.read, c.adam);
+  c.blockSize = r.read.extent();
+  if (c.blockSize > 4096) r.read.refuse("NATIVE_ARGUMENTS");  // most8bitBlock of the contract
+  c.factor = r.read.number();
+  if (!r.ok()) return;
+  const int64_t blocks = (c.adam.count + c.blockSize - 1) / c.blockSize;
+  c.gradient = r.read.floats(c.adam.count);
+  c.firstCodes = r.read.bytes(c.adam.count);
+  c.firstScales = r.read.floats(blocks);
+  c.secondCodes = r.read.bytes(c.adam.count);
+  c.secondScales = r.read.floats(blocks);
+  if (r.ok()) r.kernels.adam8bitDirection(r.pool, c);
+}
+
+void adamMiniDirection(Runner& r) {
+  AdamMiniDirectionCall c{};
+  adamNumbers(r.read, c.adam);
+  c.blocks = r.read.extent();
+  c.alongColumns = r.read.flag();
+  c.factor = r.read.number();
+  if (!r.ok()) return;
+  if (c.adam.count % c.blocks != 0) r.read.refuse("NATIVE_ARGUMENTS");
+  c.gradient = r.read.floats(c.adam.count);
+  c.firstMoment = r.read.floats(c.adam.count);
+  c.secondMoment = r.read.floats(c.blocks);
+  if (r.ok()) r.kernels.adamMiniDirection(r.pool, c);
+}
+
+void adafactorDirection(Runner& r) {
+  AdafactorDirectionCall c{};
+  c.count = r.read.extent();
+  c.rows = r.read.whole(), c.columns = r.read.whole();
+  c.weightCount = r.read.extent();
+  c.decay = r.read.number(), c.epsilon = r.read.number();
+  c.clipThreshold = r.read.number(), c.minimumScale = r.read.number(), c.factor = r.read.number();
+  c.gradient = r.read.floats(c.count);
+  c.rowMoment = r.read.optionalFloats(c.rows);
+  c.columnMoment = r.read.optionalFloats(c.columns);
+  c.secondMoment = r.read.optionalFloats(c.count);
+  c.weight = r.read.floats(c.weightCount);
+  c.gradientScale = r.read.optionalFloats(1);
+  const bool factored = c.rowMoment != nullptr && c.columnMoment != nullptr && r.read.product(c.rows, c.columns) == c.count;
+  const bool whole = c.secondMoment != nullptr && c.rows == 0 && c.columns == 0;
+  if (!factored && !whole) r.read.refuse("NATIVE_ARGUMENTS");
+  if (!r.ok()) return;
+  constexpr int64_t blockElements = 16384;  // normBlockElements of the contract
+  const int64_t sums = (c.count + blockElements - 1) / blockElements + (c.weightCount + blockElements - 1) / blockElements;
+  c.scratch = r.read.floats(c.rows + c.columns + sums);
+  if (r.ok()) r.kernels.adafactorDirection(r.pool, c);
+}
+
+void normalize(Runner& r) {
+  NormalizeCall c{};
+  c.count = r.read.extent();
+  c.factor = r.read.number(), c.epsilon = r.read.number();
+  c.x = r.read.floats(c.count);
+  constexpr int64_t blockElements = 16384;  // normBlockElements of the contract
+  c.scratch = r.read.floats((c.count + blockElements - 1) / blockElements);
+  if (r.ok()) r.kernels.normalize(r.pool, c);
 }
 
 void squaredNorm(Runner& r) {
@@ -505,10 +581,10 @@ constexpr OpFunction opFunctions[] = {
     gemm,   embedding,  embeddingBackward, rmsNorm, rmsNormBackward, rope,  attention,   attentionBackward,
     swiglu, swigluBackward, logSoftmax,    nllLoss, nllLossBackward, crossEntropy, fill, copy,
     add,    scale,      adamW,             adamDirection, squaredNorm, clipFactor, random, orthonormalize,
-    axpby,
-    quantize, dequantize, slopeCodes, slopeBackward, silu, multiply, scaleColumns, subtokenDirection, subtokenProject,
+    axpby,  quantize, dequantize, slopeCodes, slopeBackward, silu, multiply, scaleColumns, subtokenDirection, subtokenProject,
     subtokenExpand,
     fastMatrix, fastProject, fastExpand,
+    adam8bitDirection, adamMiniDirection, adafactorDirection, normalize,
 };
 
 }  // namespace

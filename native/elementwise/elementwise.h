@@ -16,6 +16,13 @@ void fillKernel(Pool* pool, const compact::FillCall& call) {
   });
 }
 
+/** out = value in every byte. */
+void fillBytesKernel(Pool* pool, const compact::FillBytesCall& call) {
+  parallelRanges(pool, call.count, 4 * elementGrain, [&](int64_t begin, int64_t end) {
+    __builtin_memset(call.out + begin, call.value, static_cast<size_t>(end - begin));
+  });
+}
+
 /** out = a + b; out may be a or b. */
 void addKernel(Pool* pool, const compact::AddCall& call) {
   parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
@@ -44,11 +51,12 @@ void scaleColumnsKernel(Pool* pool, const compact::ScaleColumnsCall& call) {
   });
 }
 
-/** x ← factor·x. */
+/** x ← factor·x; the factor times `by` is rounded once. */
 void scaleKernel(Pool* pool, const compact::ScaleCall& call) {
+  const double by = call.by != nullptr ? static_cast<double>(*call.by) : 1.0;
   parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
     float* x = call.x + begin;
-    const Vec factor = set(call.factor);
+    const Vec factor = set(static_cast<float>(call.factor * by));
     forEachVec(end - begin, [&](auto at, auto put) { put(x, mul(factor, at(x))); });
   });
 }

@@ -10,7 +10,7 @@ namespace {
 struct AdamConstants {
   Vec gradientScale, beta1, beta2, rest1, rest2, inverse1, inverse2, epsilon;
 
-  explicit AdamConstants(const compact::AdamState& state)
+  explicit AdamConstants(const compact::AdamNumbers& state)
       : gradientScale(set(state.gradientScale != nullptr ? *state.gradientScale : 1.0f)),
         beta1(set(static_cast<float>(state.beta1))),
         beta2(set(static_cast<float>(state.beta2))),

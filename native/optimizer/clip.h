@@ -1,24 +1,16 @@
-// Global gradient norm: squaredNorm adds Σ x² of one tensor to out [1], clipFactor turns the total into a factor [1].
+// Norms: squaredNorm adds Σ x² of one tensor to out [1], clipFactor turns the total into a factor [1], normalize divides by it.
 #pragma once
 #include "../calls.h"
 #include "../threads/parallel.h"
+#include "squares.h"
 
 namespace COMPACT_TIER {
 namespace {
 
-/** Elements of one partial sum; `normBlockElements` of the contract. */
-constexpr int64_t normBlockElements = 16384;
-
-/** out += Σ x²: one partial sum per block, added in block order. */
+/** out += Σ x². */
 void squaredNormKernel(Pool* pool, const compact::SquaredNormCall& call) {
-  const int64_t blocks = ceilDiv(call.count, normBlockElements);
-  parallelBlocks(pool, blocks, [&](int64_t block, int) {
-    const float* x = call.x + block * normBlockElements;
-    call.scratch[block] = dotProduct(x, x, smaller(normBlockElements, call.count - block * normBlockElements));
-  });
-  double sum = static_cast<double>(*call.out);
-  for (int64_t block = 0; block < blocks; block++) sum += static_cast<double>(call.scratch[block]);
-  *call.out = static_cast<float>(sum);
+  const double sum = sumOfSquares(pool, call.x, call.count, call.scratch);
+  *call.out = static_cast<float>(static_cast<double>(*call.out) + sum);
 }
 
 /** out = min(1, maxNorm / (√squaredNorm + 1e-6)). */
@@ -26,6 +18,16 @@ void clipFactorKernel(Pool*, const compact::ClipFactorCall& call) {
   const double factor = call.maxNorm / (__builtin_sqrt(static_cast<double>(*call.squaredNorm)) + 1e-6);
   // Written so that a NaN norm gives a NaN factor instead of hiding behind 1.
   *call.out = static_cast<float>(factor >= 1.0 ? 1.0 : factor);
+}
+
+/** x ← factor·x / (‖x‖ + ε). */
+void normalizeKernel(Pool* pool, const compact::NormalizeCall& call) {
+  const double norm = __builtin_sqrt(sumOfSquares(pool, call.x, call.count, call.scratch));
+  const Vec factor = set(static_cast<float>(call.factor / (norm + call.epsilon)));
+  parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
+    float* x = call.x + begin;
+    forEachVec(end - begin, [&](auto at, auto put) { put(x, mul(factor, at(x))); });
+  });
 }
 
 }  // namespace

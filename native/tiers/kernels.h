@@ -15,6 +15,9 @@
 #include "../loss/log-softmax.h"
 #include "../norms/rms-norm.h"
 #include "../norms/rope.h"
+#include "../optimizer/adafactor.h"
+#include "../optimizer/adam-8bit.h"
+#include "../optimizer/adam-mini.h"
 #include "../optimizer/adam.h"
 #include "../optimizer/clip.h"
 #include "../peak/peak-f32.h"
@@ -68,6 +71,11 @@ constexpr compact::KernelTable kernelTable(const char* name) {
       fastMatrixKernel,
       fastProjectKernel,
       fastExpandKernel,
+      fillBytesKernel,
+      adam8bitDirectionKernel,
+      adamMiniDirectionKernel,
+      adafactorDirectionKernel,
+      normalizeKernel,
       peakF32,
   };
 }

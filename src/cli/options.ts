@@ -57,6 +57,9 @@ export const methodOptions = {
     parse.choice(['eager', 'fused-norm', 'elementwise', 'no-gate-up', 'no-qkv', 'no-x5', 'block'] as const),
   ),
   checkpointEvery: optional('<k>', 'keep the input of every k-th block only', parse.positiveInteger),
+  blockSize: optional('<n>', 'elements that share a scale of 8-bit moments (default: 256)', parse.positiveInteger),
+  momentum: optional('<m>', 'of muon (default: 0.95) or adafactor (default: none)', parse.beta),
+  updateRms: optional('<f>', "root mean square of muon's updates (default: 0.2)", parse.positive),
   lossChunk: optional('<rows>', 'rows of logits that exist at a time', parse.positiveInteger),
 };
 
@@ -87,7 +90,7 @@ export const trainingOptions = {
   steps: defaulted('<n>', 'optimizer steps', parse.positiveInteger, 100),
   lr: optional(
     '<rate>',
-    'peak learning rate (default: 1e-3; with sketches 1e-3 / scale, since their updates are multiplied by scale)',
+    'peak learning rate (default: 1e-3, of adafactor and adalomo 2e-2, of lomo 0.1; with sketches divided by scale, which their updates are multiplied by)',
     parse.positive,
   ),
   schedule: defaulted('<name>', scheduleNames.join(', '), parse.choice(scheduleNames), 'cosine' as const),

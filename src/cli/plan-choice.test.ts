@@ -17,6 +17,9 @@ const none: Refinements = {
   lossChunk: undefined,
   alpha: undefined,
   targetModules: undefined,
+  blockSize: undefined,
+  momentum: undefined,
+  updateRms: undefined,
 };
 
 describe('choosePlan', () => {

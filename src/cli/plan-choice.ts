@@ -28,9 +28,11 @@ export async function choosePlan(values: OptionValues<typeof methodOptions>, con
  * sketch, and so on.
  */
 export function planAmongOthers(methods: readonly string[], values: Refinements, config: ModelConfig): MemoryPlan {
-  const { saveMode, checkpointEvery, lossChunk, alpha, targetModules, ...forSketches } = refinementsIn(values);
-  const { rank } = forSketches;
   const adapters = methods.some((name) => name.startsWith('lora'));
+  const { saveMode, checkpointEvery, lossChunk, alpha, targetModules, blockSize, momentum, updateRms, ...forSketches } =
+    refinementsIn(values);
+  const { rank } = forSketches;
+  const among = (...names: readonly string[]) => names.some((name) => methods.includes(name));
   const sketches = methods.some((name) => name.startsWith('compact'));
   const absent = { rank: undefined, updateGap: undefined, scale: undefined, outputScale: undefined };
   return planOf(
@@ -43,31 +45,26 @@ export function planAmongOthers(methods: readonly string[], values: Refinements,
       checkpointEvery: methods.includes('checkpoint') ? checkpointEvery : undefined,
       saveMode,
       lossChunk,
+      blockSize: among('adam8bit') ? blockSize : undefined,
+      momentum: among('muon', 'adafactor', 'adalomo') ? momentum : undefined,
+      updateRms: among('muon') ? updateRms : undefined,
     },
     config,
   );
 }
 
 function planOf(methods: readonly string[], values: Refinements, config: ModelConfig): MemoryPlan {
-  return makePlan(methods, { layers: config.numHiddenLayers, ...defined(refinementsIn(values)) });
+  const { numHiddenLayers: layers, hiddenSize, numAttentionHeads } = config;
+  return makePlan(methods, { layers, headWidth: hiddenSize / numAttentionHeads, ...defined(refinementsIn(values)) });
 }
 
 /** The refinements among other values. */
 function refinementsIn(values: Refinements): Refinements {
   const { rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk } = values;
-  const { alpha, targetModules } = values;
+  const { alpha, targetModules, blockSize, momentum, updateRms } = values;
   return {
-    rank,
-    updateGap,
-    scale,
-    outputScale,
-    projection,
-    sketchWhen,
-    saveMode,
-    checkpointEvery,
-    lossChunk,
-    alpha,
-    targetModules,
+    ...{ rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk },
+    ...{ alpha, targetModules, blockSize, momentum, updateRms },
   };
 }
 

@@ -46,7 +46,7 @@ export const list: Parser<readonly string[]> = (value, option) => {
   return items.some((item) => item === '') ? refuse(option, 'a comma-separated list', value) : items;
 };
 
-const beta = number('a number in [0, 1)', (x) => x >= 0 && x < 1);
+export const beta = number('a number in [0, 1)', (x) => x >= 0 && x < 1);
 
 /** Two numbers in [0, 1), for Adam. */
 export const betas: Parser<readonly [number, number]> = (value, option) => {

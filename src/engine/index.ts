@@ -9,6 +9,7 @@ export type { RandomKey } from './contract/random.js';
 export type { Access, OpSpec } from './contract/spec.js';
 export { createDryEngine } from './dry/dry-engine.js';
 export { bytesPerElement, type DType, type Numbers, roundToBf16 } from './dtype.js';
+export { signedCodes, unsignedCodes } from './dynamic-codes.js';
 export { type Backend, Engine, type EngineName, type OpCall, type TensorSpec } from './engine.js';
 export {
   CompactError,

@@ -24,7 +24,7 @@ export function loadWeights(engine: Engine, parameters: readonly NamedTensor[], 
   using reader = openSafetensors(path);
   refuseUnexpected(parameters, reader);
   for (const { name, tensor } of parameters) {
-    const values = reader.read(name, tensor.shape);
+    const values = tensor.dtype === 'u8' ? readCodes(reader, name, tensor.shape) : reader.read(name, tensor.shape);
     const bad = values.findIndex((value) => !Number.isFinite(value));
     if (bad >= 0) {
       throw new CheckpointError(
@@ -34,6 +34,15 @@ export function loadWeights(engine: Engine, parameters: readonly NamedTensor[], 
     }
     engine.write(tensor, values);
   }
+}
+
+/** Codes of quantised states, which are bytes as they lie in the file. */
+function readCodes(reader: TensorReader, name: string, shape: readonly number[]): Uint8Array {
+  const info = reader.tensors.get(name);
+  if (info && (info.dtype !== 'U8' || info.shape.join() !== shape.join())) {
+    throw new CheckpointError(`${reader.path}: ${name}: expected U8 [${shape}], found ${info.dtype} [${info.shape}]`);
+  }
+  return reader.readBytes(name);
 }
 
 /** Writes a model's parameters to `model.safetensors` in the directory, replacing an earlier file only when complete. */

@@ -1,4 +1,4 @@
-import type { Engine, Tensor } from '../engine/index.js';
+import type { DType, Engine, Tensor } from '../engine/index.js';
 import type { AdamWSettings, StepContext } from './settings.js';
 
 /** Where a direction is worked out: the gradient's own shape, be it dense [out, in] or compressed [r, out]. */
@@ -7,6 +7,10 @@ export interface GradientSpace {
   /** The parameter's name; state tensors are named after it. */
   readonly name: string;
   readonly shape: readonly number[];
+  /** Axis of the layer's outputs in a matrix: rows of a dense gradient, columns of a compressed one. */
+  readonly outputs: 'rows' | 'columns';
+  /** Whose updates these are. */
+  readonly weight: Tensor;
   readonly settings: AdamWSettings;
 }
 
@@ -30,13 +34,28 @@ export interface WeightStep {
   readonly weightDecay: number;
 }
 
-/** A state tensor of zeros, named after its parameter. */
-export function zeroState(
-  { engine, name }: Pick<GradientSpace, 'engine' | 'name'>,
+/** A state tensor that starts with one value everywhere, named after its parameter. */
+export function newState(
+  { engine, name }: GradientSpace,
   ending: string,
   shape: readonly number[],
+  { dtype = 'f32', value = 0 }: { readonly dtype?: DType; readonly value?: number } = {},
 ): Tensor {
-  const tensor = engine.allocate({ shape, role: 'optimizer', name: `${name}.${ending}` });
-  engine.run('fill', { out: tensor, value: 0 });
+  const tensor = engine.allocate({ shape, dtype, role: 'optimizer', name: `${name}.${ending}` });
+  engine.run('fill', { out: tensor, value });
   return tensor;
+}
+
+/** The parts of a direction that follow from its state tensors. */
+export function stateOf(
+  { engine }: GradientSpace,
+  tensors: { readonly [ending: string]: Tensor },
+): Pick<Direction, 'state' | typeof Symbol.dispose> {
+  const state = new Map(Object.entries(tensors));
+  return {
+    state,
+    [Symbol.dispose]() {
+      for (const tensor of state.values()) engine.release(tensor);
+    },
+  };
 }

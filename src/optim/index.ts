@@ -4,6 +4,9 @@
  */
 export { clipFactor } from './clip.js';
 export type { Direction, GradientSpace, WeightStep } from './direction.js';
+export { adafactorDefaults } from './directions/adafactor.js';
+export { adam8bitDefaults } from './directions/adam-8bit.js';
+export { muonDefaults } from './directions/muon.js';
 export type { Expander } from './expander.js';
 export { Optimizer, type OptimizerOptions, type UpdateRule } from './optimizer.js';
 export type { ParameterUpdater, UpdateTarget } from './parameter-updater.js';

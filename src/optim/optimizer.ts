@@ -70,8 +70,11 @@ function makeUpdater(
   const { name, tensor: weight } = parameter;
   const { update, sketch, scale } = rules(parameter);
   return createUpdater(update, {
-    space: { engine, name, settings, shape: sketch ? [sketch.rank, weight.shape[0]] : weight.shape },
-    weight,
+    space: {
+      ...{ engine, name, settings, weight },
+      shape: sketch ? [sketch.rank, weight.shape[0]] : weight.shape,
+      outputs: sketch ? 'columns' : 'rows',
+    },
     expand: sketch ? sketchExpander(engine, weight, sketch, projections) : denseExpander(engine, weight),
     dense: sketch === undefined,
     updateScale: scale,

@@ -28,8 +28,8 @@ function upload(engine: Engine, name: string, values: (i: number) => number): Te
 /** Three steps; the weight they lead to. */
 async function trained(engine: Engine, change: (direction: Direction) => Direction): Promise<Float64Array> {
   const weight = upload(engine, 'w', Math.sin);
-  const space = { engine, name: 'w', shape, settings };
-  const target = { space, weight, expand: denseExpander(engine, weight), dense: true, updateScale: 0.5 };
+  const space = { engine, name: 'w', shape, settings, weight, outputs: 'rows' } as const;
+  const target = { space, expand: denseExpander(engine, weight), dense: true, updateScale: 0.5 };
   using updater = directedUpdater(target, change(adamDirection(space)));
   for (let step = 0; step < 3; step++) {
     const gradient = upload(engine, 'g', (i) => Math.cos(i + step));

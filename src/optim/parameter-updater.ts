@@ -15,7 +15,6 @@ export interface ParameterUpdater extends Disposable {
 export interface UpdateTarget {
   /** Space of the gradients that backward gives. */
   readonly space: GradientSpace;
-  readonly weight: Tensor;
   /** How an update in that space reaches the weight. */
   readonly expand: Expander;
   /** Whether the gradient has the weight's own shape and elements. */
@@ -26,13 +25,13 @@ export interface UpdateTarget {
 
 /** The common updater: a direction in the gradient's space, expanded to the weight. */
 export function directedUpdater(target: UpdateTarget, direction: Direction): ParameterUpdater {
-  const { weight, expand, dense } = target;
+  const { space, expand, dense } = target;
   return {
     state: direction.state,
     update(gradient, context) {
       const step = weightStep(target, context);
       if (dense && direction.updateDense) {
-        direction.updateDense(weight, gradient, step, context);
+        direction.updateDense(space.weight, gradient, step, context);
         return;
       }
       direction.take(gradient, -step.learningRate * step.updateScale, context);
@@ -43,7 +42,7 @@ export function directedUpdater(target: UpdateTarget, direction: Direction): Par
 }
 
 /** Learning rate, factor and decay of a step; only tensors of two or more dimensions decay. */
-export function weightStep({ weight, updateScale, space }: UpdateTarget, { learningRate }: StepContext): WeightStep {
-  const weightDecay = weight.shape.length >= 2 ? space.settings.weightDecay : 0;
+export function weightStep({ updateScale, space }: UpdateTarget, { learningRate }: StepContext): WeightStep {
+  const weightDecay = space.weight.shape.length >= 2 ? space.settings.weightDecay : 0;
   return { learningRate, updateScale, weightDecay };
 }

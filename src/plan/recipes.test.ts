@@ -6,7 +6,7 @@ import { makePlan, methods, parseMethods, type RecipeOptions } from './recipes.j
 import { saveModes } from './save-modes.js';
 
 const plan = (names: string, options: Partial<RecipeOptions> = {}) =>
-  makePlan(names.split(','), { layers: 4, ...options });
+  makePlan(names.split(','), { layers: 4, headWidth: 16, ...options });
 
 function formOf(names: string, slot: string, options: Partial<RecipeOptions> = {}) {
   return lastMatch(plan(names, options).slots, slot)?.form;
@@ -88,6 +88,32 @@ describe('recipes', () => {
   it('update as gradients appear only where asked to', () => {
     expect(plan('lean').update).toBe('after');
     expect(plan('lean,fused-update').update).toBe('fused');
+    expect(plan('lomo').update).toBe('fused');
+    expect(plan('adalomo').update).toBe('fused');
+    expect(plan('adafactor').update).toBe('after');
+  });
+
+  it('choose an optimizer for each parameter', () => {
+    const optimizerOf = (names: string, weight: string, options: Partial<RecipeOptions> = {}) =>
+      lastMatch(plan(names, options).optimizer, weight)?.update;
+    const [query, down] = ['model.layers.0.self_attn.q_proj.weight', 'model.layers.3.mlp.down_proj.weight'];
+    const [embedding, head] = ['model.embed_tokens.weight', 'lm_head.weight'];
+    expect(optimizerOf('lean', down)).toEqual({ name: 'adamw' });
+    expect(optimizerOf('adam8bit', down)).toEqual({ name: 'adam8bit', blockSize: 256, minimumSize: 4096 });
+    expect(optimizerOf('adam8bit', down, { blockSize: 2048 })).toMatchObject({ blockSize: 2048 });
+    expect(optimizerOf('adam8bit', embedding)).toEqual({ name: 'adamw' });
+    expect(optimizerOf('adam-mini', query)).toEqual({ name: 'adam-mini', rowsPerBlock: 16 });
+    expect(optimizerOf('adam-mini', down)).toEqual({ name: 'adam-mini', rowsPerBlock: 1 });
+    expect(optimizerOf('adafactor', head)).toMatchObject({ name: 'adafactor', momentum: null });
+    expect(optimizerOf('adalomo', head, { momentum: 0.9 })).toMatchObject({ name: 'adafactor', momentum: 0.9 });
+    expect(optimizerOf('lomo', head)).toEqual({ name: 'sgd' });
+    expect(optimizerOf('muon', down, { momentum: 0.9, updateRms: 1 })).toMatchObject({
+      ...{ name: 'muon', momentum: 0.9, updateRms: 1 },
+    });
+    expect(optimizerOf('muon', head)).toEqual({ name: 'adamw' });
+    expect(optimizerOf('muon,adam8bit', head)).toMatchObject({ name: 'adam8bit' });
+    expect(optimizerOf('muon,adam8bit', embedding)).toEqual({ name: 'adamw' });
+    expect(optimizerOf('muon,adam8bit', down)).toMatchObject({ name: 'muon' });
   });
 
   it('take every save mode', () => {
@@ -110,11 +136,21 @@ describe('what cannot be combined is refused with a sentence', () => {
     ['full', { outputScale: 1 }, /--output-scale has no meaning/],
     ['checkpoint', { projection: 'gaussian' }, /--projection has no meaning/],
     ['lean', { sketchWhen: 'backward' }, /--sketch-when has no meaning/],
+    ['adam8bit,adam-mini', {}, /adam8bit and adam-mini exclude each other: each is an optimizer of its own/],
+    ['lomo,adafactor', {}, /adafactor and lomo exclude each other/],
+    ['muon,adalomo', {}, /adalomo and muon exclude each other/],
+    ['lean', { momentum: 0.9 }, /--momentum has no meaning here/],
+    ['adam-mini', { blockSize: 64 }, /--block-size has no meaning here/],
+    ['adafactor', { updateRms: 1 }, /--update-rms has no meaning here/],
   ])('%s with %o', (names, options, sentence) => {
     const { message, exitCode } = refusal(names, options);
     expect(message).toMatch(sentence);
     expect(message).not.toContain('\n');
     expect(exitCode).toBe(2);
+  });
+
+  it('adam-mini without the width of a head', () => {
+    expect(() => makePlan(['adam-mini'], { layers: 4 })).toThrow('adam-mini needs the width of an attention head');
   });
 
   it('unknown names are told apart from those to come', () => {

@@ -1,6 +1,7 @@
 import { InputError } from '../engine/index.js';
 import type { ProjectionFamily } from '../keep/index.js';
 import { type AdapterPlan, type MemoryPlan, type RankSpec, usualLossChunk } from './memory-plan.js';
+import { type OptimizerOptions, optimizerMethods, optimizerRecipe } from './optimizer-recipe.js';
 import { checkpointEveryRules, type SaveMode, saveModeRules } from './save-modes.js';
 
 /** Methods that exist, each with one sentence for people. */
@@ -14,6 +15,7 @@ export const methods = {
   lora: 'LoRA: low-rank additions to the linear layers are trained, the weights themselves are frozen',
   'lora-fa': 'LoRA with the first factor frozen as well: no layer keeps its input',
   'fused-update': 'each gradient is used and freed as it appears in backward',
+  ...optimizerMethods,
 } as const satisfies Record<string, string>;
 
 export type MethodName = keyof typeof methods;
@@ -21,7 +23,6 @@ export type MethodName = keyof typeof methods;
 /** Names the command line reserves for methods that do not exist yet. */
 const plannedMethods: readonly string[] = [
   'compact-plus',
-  'muon',
   'prac',
   'velora',
   'mesa',
@@ -31,16 +32,11 @@ const plannedMethods: readonly string[] = [
   'galore',
   'apollo',
   'apollo-mini',
-  'adam8bit',
-  'adam-mini',
-  'adafactor',
-  'lomo',
-  'adalomo',
   'badam',
 ];
 
 /** Details that refine the methods; undefined means the method's own default. */
-export interface RecipeOptions {
+export interface RecipeOptions extends OptimizerOptions {
   /** Blocks of the model: `checkpointEvery` names them. */
   readonly layers: number;
   readonly rank?: RankSpec;
@@ -104,6 +100,7 @@ export function makePlan(names: readonly string[], options: RecipeOptions): Memo
   const mode = saveModeOf(chosen, options);
   const adapters = adaptersOf(chosen, compact, options);
   refuseLooseOptions(compact, adapters !== null, mode, options);
+  const optimizer = optimizerRecipe(chosen, options);
   const { updateGap = compactDefaults.updateGap, scale = compactDefaults.scale } = options;
   const eagerSketch = chosen.has('full');
   const when = options.sketchWhen ?? (eagerSketch ? 'forward' : 'backward');
@@ -132,12 +129,12 @@ export function makePlan(names: readonly string[], options: RecipeOptions): Memo
       (options.lossForm ?? (eagerSketch ? 'full' : 'fused')) === 'full'
         ? { form: 'full' }
         : { form: 'fused', chunk: options.lossChunk ?? usualLossChunk },
-    optimizer: [{ match: '*', update: { name: 'adamw' } }],
+    optimizer: optimizer.rules,
     updateScales: compact
       ? [{ match: '*.o_proj.weight', scale: scale * (options.outputScale ?? compactDefaults.outputScale) }]
       : [],
     frozen: [...(options.frozen ?? [])],
-    update: chosen.has('fused-update') ? 'fused' : 'after',
+    update: chosen.has('fused-update') || optimizer.fused ? 'fused' : 'after',
   };
 }
 

@@ -39,7 +39,7 @@ export class TrainingProgram implements Disposable {
     if (plan.update === 'fused' && options.clip !== undefined) {
       throw new InputError(
         'clipping by global norm needs all gradients at once, which a fused update never has',
-        'drop --clip or the method fused-update',
+        'drop --clip or what fuses the update (fused-update, lomo, adalomo)',
       );
     }
     this.#engine = engine;
@@ -68,7 +68,7 @@ export class TrainingProgram implements Disposable {
     if (fused && microBatches.length > 1) {
       throw new InputError(
         'a fused update frees each gradient at once and cannot accumulate micro-batches',
-        'drop --accumulate or the method fused-update',
+        'drop --accumulate or what fuses the update (fused-update, lomo, adalomo)',
       );
     }
     await this.moveTo(context.step);

@@ -66,9 +66,10 @@ export async function saveCheckpoint(directory: string, from: Checkpointed, stat
       join(staging, optimizerFile),
       [...from.optimizerState].map(([name, tensor]) => ({
         name,
-        dtype: 'F32' as const,
+        ...(tensor.dtype === 'u8'
+          ? { dtype: 'U8' as const, data: async () => Uint8Array.from(await from.engine.read(tensor)) }
+          : { dtype: 'F32' as const, data: async () => Float32Array.from(await from.engine.read(tensor)) }),
         shape: tensor.shape,
-        data: async () => Float32Array.from(await from.engine.read(tensor)),
       })),
     );
     await replaceFileWith(join(staging, stateFile), `${JSON.stringify({ version: 1, ...state }, null, 2)}\n`);

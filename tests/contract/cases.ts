@@ -17,6 +17,12 @@ import { gemmCases } from './cases/gemm.js';
 import { crossEntropyCases, logSoftmaxCases, nllLossBackwardCases, nllLossCases } from './cases/loss.js';
 import { rmsNormBackwardCases, rmsNormCases } from './cases/norms.js';
 import { adamDirectionCases, adamWCases, clipFactorCases, squaredNormCases } from './cases/optimizer.js';
+import {
+  adafactorDirectionCases,
+  adam8bitDirectionCases,
+  adamMiniDirectionCases,
+  normalizeCases,
+} from './cases/optimizer-states.js';
 import { dequantizeCases, quantizeCases, slopeBackwardCases, slopeCodesCases } from './cases/quantize.js';
 import { orthonormalizeCases, randomCases } from './cases/random.js';
 import { subtokenDirectionCases, subtokenExpandCases, subtokenProjectCases } from './cases/subtoken.js';
@@ -46,6 +52,10 @@ export const contractCases: { readonly [K in OpName]: OpCases<K> } = {
   axpby: axpbyCases,
   adamW: adamWCases,
   adamDirection: adamDirectionCases,
+  adam8bitDirection: adam8bitDirectionCases,
+  adamMiniDirection: adamMiniDirectionCases,
+  adafactorDirection: adafactorDirectionCases,
+  normalize: normalizeCases,
   squaredNorm: squaredNormCases,
   clipFactor: clipFactorCases,
   random: randomCases,

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, Numbers, RandomKey, Tensor } from '../../src/engine/index.js';
+import { signedCodes, unsignedCodes } from '../../src/engine/dynamic-codes.js';
+import type { Engine, Numbers, OpArgs, RandomKey, Tensor } from '../../src/engine/index.js';
 import { createNativeEngine } from '../../src/engine/native/native-engine.js';
 import { nativeStatus } from '../../src/engine/native/status.js';
 import { createReferenceEngine } from '../../src/engine/reference/reference-engine.js';
 import { normalNumbers } from './operands.js';
+
+type Moments8bit = Pick<OpArgs['adam8bitDirection'], 'firstCodes' | 'firstScales' | 'secondCodes' | 'secondScales'>;
 
 /**
  * What must hold whatever the reference says: laws that the ops obey by their definition. `epsilon` is the unit of an
@@ -200,6 +203,65 @@ describe.each(engines)('on the $name engine', ({ epsilon, create }) => {
     const [tall, flat] = [empty([20, 30]), empty([3, 30])];
     for (const out of [tall, flat]) engine.run('random', { out, family: 'gaussian', key: [1, 2], deviation: 1 });
     expect((await engine.read(tall)).slice(0, 90)).toEqual(await engine.read(flat));
+  });
+
+  /** A step that leaves the moments as they are, whatever they are encoded to. */
+  function encodeAgain(moments: Moments8bit, blockSize: number): void {
+    const gradient = write(moments.firstCodes.shape, new Float64Array(moments.firstCodes.shape[0]));
+    const still = { beta1: 1, beta2: 1, epsilon: 1, correction1: 1, correction2: 1, factor: 1 };
+    engine.run('adam8bitDirection', { ...still, ...moments, gradient, blockSize });
+  }
+
+  function bytes(values: Uint8Array): Tensor {
+    const tensor = engine.allocate({ shape: [values.length], dtype: 'u8', role: 'optimizer', name: 'codes' });
+    tensors.push(tensor);
+    engine.write(tensor, values);
+    return tensor;
+  }
+
+  it('every 8-bit code is the nearest one to its own value', async () => {
+    const all = Uint8Array.from({ length: 256 }, (_, i) => i);
+    for (const scale of [1, 0.3, 1e-20, 1e20]) {
+      const scales = () => write([1], Float32Array.of(scale));
+      const moments = {
+        firstCodes: bytes(all),
+        firstScales: scales(),
+        secondCodes: bytes(all),
+        secondScales: scales(),
+      };
+      encodeAgain(moments, 256);
+      expect(await engine.read(moments.firstCodes)).toEqual(all);
+      expect(await engine.read(moments.secondCodes)).toEqual(all);
+      expect((await engine.read(moments.firstScales))[0]).toBe(Math.fround(scale));
+    }
+  });
+
+  it('values around the boundary of two 8-bit codes go to the nearer one', async () => {
+    for (const { values, first } of [
+      { values: signedCodes.values, first: true },
+      { values: unsignedCodes.values, first: false },
+    ]) {
+      for (const beside of [-1e-5, 1e-5]) {
+        // β = 0 and a gradient make moments of any value; the first element fixes the scale at 1.
+        const wanted = Array.from(
+          values.slice(0, -1),
+          (value, i) => (value + values[i + 1]) / 2 + beside * Math.abs(value),
+        );
+        const gradient = write(
+          [257],
+          Float64Array.from([1, ...wanted, 0], (x) => Math.fround(first ? x : Math.sqrt(Math.max(0, x)))),
+        );
+        const zeros = () => bytes(new Uint8Array(257));
+        const scales = () => write([1], Float64Array.of(0));
+        const moments = { firstCodes: zeros(), firstScales: scales(), secondCodes: zeros(), secondScales: scales() };
+        const numbers = { beta1: 0, beta2: 0, epsilon: 1, correction1: 1, correction2: 1, factor: 1, blockSize: 512 };
+        engine.run('adam8bitDirection', { ...numbers, ...moments, gradient });
+        const codes = (await engine.read(first ? moments.firstCodes : moments.secondCodes)).slice(1, -1);
+        const lowest = first ? 0 : 1;
+        const expected = wanted.map((x, i) => Math.max(lowest, values[i] + values[i + 1] < 2 * x ? i + 1 : i));
+        expect([...codes].slice(1)).toEqual(expected.slice(1));
+      }
+    }
   });
 
   it('a clipped gradient has at most the norm that was asked for', async () => {

@@ -8,6 +8,7 @@ interface Mistake<K extends OpName> {
 }
 
 const adam = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, correction1: 1, correction2: 1 };
+const adafactor = { decay: 0.9, epsilon: 1e-30, clipThreshold: 1, minimumScale: 1e-3, factor: 1 };
 const heads = { batch: 1, heads: 2, keyValueHeads: 2, causal: true, scale: 1 };
 
 /** Rows of attention tensors; out and logSumExp fit the query. */
@@ -145,7 +146,11 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
       message: 'crossEntropy loss: expected [1], found [4]',
     },
   ],
-  fill: [{ args: (t) => ({ out: t([3], 'i32'), value: 0 }), message: 'fill out: expected f32, found i32' }],
+  fill: [
+    { args: (t) => ({ out: t([3], 'i32'), value: 0 }), message: 'fill out: expected f32, found i32' },
+    { args: (t) => ({ out: t([3], 'u8'), value: 256 }), message: 'fill: 256 in a tensor of bytes' },
+    { args: (t) => ({ out: t([3], 'u8'), value: 0.5 }), message: 'fill: 0.5 in a tensor of bytes' },
+  ],
   copy: [
     { args: (t) => ({ x: t([2, 3]), out: t([5]) }), message: 'copy: [2,3] into [5]' },
     { args: (t) => ({ x: t([3]), out: t([3], 'i32') }), message: 'copy: no conversion for i32' },
@@ -156,7 +161,10 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
       message: 'add b: expected [2, 3], found [3]',
     },
   ],
-  scale: [{ args: (t) => ({ x: t([3], 'bf16'), factor: 2 }), message: 'scale x: expected f32, found bf16' }],
+  scale: [
+    { args: (t) => ({ x: t([3], 'bf16'), factor: 2 }), message: 'scale x: expected f32, found bf16' },
+    { args: (t) => ({ x: t([3]), factor: 2, by: t([3]) }), message: 'scale by: expected [1], found [3]' },
+  ],
   axpby: [
     {
       args: (t) => ({ x: t([3]), out: t([4]), alpha: 1, beta: 1 }),
@@ -181,6 +189,68 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
       }),
       message: 'adamDirection gradientScale: expected [1], found [4]',
     },
+  ],
+  adam8bitDirection: [
+    {
+      args: (t) => ({
+        ...{ ...adam, gradient: t([300]), firstCodes: t([300], 'u8'), secondCodes: t([300], 'u8') },
+        ...{ firstScales: t([2]), secondScales: t([1]), blockSize: 256, factor: 1 },
+      }),
+      message: 'adam8bitDirection secondScales: expected [2], found [1]',
+    },
+    {
+      args: (t) => ({
+        ...{ ...adam, gradient: t([3]), firstCodes: t([3], 'u8'), secondCodes: t([3]) },
+        ...{ firstScales: t([1]), secondScales: t([1]), blockSize: 256, factor: 1 },
+      }),
+      message: 'adam8bitDirection secondCodes: expected u8, found f32',
+    },
+    {
+      args: (t) => ({
+        ...{ ...adam, gradient: t([3]), firstCodes: t([3], 'u8'), secondCodes: t([3], 'u8') },
+        ...{ firstScales: t([1]), secondScales: t([1]), blockSize: 8192, factor: 1 },
+      }),
+      message: 'adam8bitDirection: blocks of 8192 elements',
+    },
+  ],
+  adamMiniDirection: [
+    {
+      args: (t) => ({
+        ...{ ...adam, gradient: t([6, 4]), firstMoment: t([6, 4]), secondMoment: t([4]) },
+        ...{ along: 'rows', factor: 1 },
+      }),
+      message: 'adamMiniDirection: 4 equal blocks of 6 rows',
+    },
+    {
+      args: (t) => ({
+        ...{ ...adam, gradient: t([6, 4]), firstMoment: t([6, 4]), secondMoment: t([6]) },
+        ...{ along: 'columns', factor: 1 },
+      }),
+      message: 'adamMiniDirection secondMoment: expected [4], found [6]',
+    },
+  ],
+  adafactorDirection: [
+    {
+      args: (t) => ({ ...adafactor, gradient: t([6, 4]), rowMoment: t([6]), weight: t([24]) }),
+      message: 'adafactorDirection: give a row and a column moment, or a second moment',
+    },
+    {
+      args: (t) => ({
+        ...{ ...adafactor, gradient: t([6, 4]), weight: t([24]) },
+        ...{ rowMoment: t([4]), columnMoment: t([6]) },
+      }),
+      message: 'adafactorDirection rowMoment: expected [6], found [4]',
+    },
+    {
+      args: (t) => ({
+        ...{ ...adafactor, gradient: t([6, 4]), weight: t([24]) },
+        ...{ rowMoment: t([6]), columnMoment: t([4]), secondMoment: t([6, 4]) },
+      }),
+      message: 'adafactorDirection: give a row and a column moment, or a second moment',
+    },
+  ],
+  normalize: [
+    { args: (t) => ({ x: t([3], 'i32'), factor: 1, epsilon: 0 }), message: 'normalize x: expected f32, found i32' },
   ],
   squaredNorm: [{ args: (t) => ({ x: t([4]), out: t([4]) }), message: 'squaredNorm out: expected [1], found [4]' }],
   clipFactor: [

@@ -63,7 +63,8 @@ export function tinyBatch(config: LlamaConfig, batch: number, sequenceLength: nu
 }
 
 export function tinyPlan(methods: string, config: LlamaConfig, options: Partial<RecipeOptions> = {}): MemoryPlan {
-  return makePlan(methods.split(','), { layers: config.numHiddenLayers, ...options });
+  const headWidth = config.hiddenSize / config.numAttentionHeads;
+  return makePlan(methods.split(','), { layers: config.numHiddenLayers, headWidth, ...options });
 }
 
 export interface Pass {

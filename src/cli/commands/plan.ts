@@ -104,9 +104,9 @@ async function predictAll(
   const planned: PlannedMethod[] = [];
   for (const name of combinations) {
     const names = name.split(',');
-    // A fused update cannot do what needs all gradients at once.
-    if (name === 'fused-update' && (values.accumulate > 1 || values.clip !== undefined)) continue;
     const document = planAmongOthers(names, values, model.config);
+    // A fused update cannot do what needs all gradients at once.
+    if (document.update === 'fused' && (values.accumulate > 1 || values.clip !== undefined)) continue;
     planned.push({ name, plan: document, prediction: await predictPlan(document, values, model, sequenceLength) });
   }
   return planned;

@@ -8,8 +8,15 @@ import type { GlobalValues, shapeOptions, trainingOptions } from '../options.js'
 
 type TrainingValues = OptionValues<typeof trainingOptions> & OptionValues<typeof shapeOptions> & GlobalValues;
 
-/** Peak learning rate for exact gradients. */
-const usualLearningRate = 1e-3;
+/**
+ * Peak learning rate for exact gradients: Adam's, also for Muon, whose updates are made as large as Adam's. Adafactor's is relative
+ * to the weights, and plain descent has nothing that brings gradients to the size of a step.
+ */
+function usualLearningRate({ optimizer }: MemoryPlan): number {
+  const [{ update }] = optimizer;
+  if (update.name === 'adafactor') return 2e-2;
+  return update.name === 'sgd' ? 0.1 : 1e-3;
+}
 
 /** Settings of a run from the options, with the defaults that depend on other options. */
 export function chooseSettings(values: TrainingValues, config: ModelConfig, plan: MemoryPlan): TrainingSettings {
@@ -42,8 +49,8 @@ export function chooseSettings(values: TrainingValues, config: ModelConfig, plan
 }
 
 /** Updates of sketched layers are multiplied by the sketch's scale, which the learning rate makes up for. */
-export function defaultLearningRate({ sketches }: MemoryPlan): number {
-  return usualLearningRate / (sketches?.scale ?? 1);
+export function defaultLearningRate(plan: MemoryPlan): number {
+  return usualLearningRate(plan) / (plan.sketches?.scale ?? 1);
 }
 
 /** @throws InputError for what the command line knows and the engines do not, yet */

@@ -1,7 +1,7 @@
 import { sizeOf, type Tensor } from '../tensor.js';
 import { expectTensor, type OpSpec, require } from './spec.js';
 
-/** out = value everywhere. */
+/** out = value everywhere; out is f32, or u8 for whole values from 0 to 255. */
 export interface FillArgs {
   readonly out: Tensor;
   readonly value: number;
@@ -9,8 +9,10 @@ export interface FillArgs {
 
 export const fill: OpSpec<FillArgs> = {
   access: { out: 'write' },
-  check({ out }) {
-    expectTensor('fill out', out, out.shape);
+  check({ out, value }) {
+    expectTensor('fill out', out, out.shape, out.dtype === 'u8' ? 'u8' : 'f32');
+    const fits = out.dtype !== 'u8' || (Number.isInteger(value) && value >= 0 && value <= 255);
+    require(fits, `fill: ${value} in a tensor of bytes`);
   },
   flops: () => 0,
 };
@@ -52,16 +54,19 @@ export const add: OpSpec<AddArgs> = {
   flops: () => 0,
 };
 
-/** x ← factor·x. */
+/** x ← factor·x; with `by`, the factor is multiplied by it first. */
 export interface ScaleArgs {
   readonly x: Tensor;
   readonly factor: number;
+  /** [1]; a factor that only the engine knows, such as that of clipping. */
+  readonly by?: Tensor;
 }
 
 export const scale: OpSpec<ScaleArgs> = {
-  access: { x: 'update' },
-  check({ x }) {
+  access: { x: 'update', by: 'read' },
+  check({ x, by }) {
     expectTensor('scale x', x, x.shape);
+    if (by) expectTensor('scale by', by, [1]);
   },
   flops: () => 0,
 };

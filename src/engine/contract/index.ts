@@ -3,12 +3,16 @@
  * An engine that lacks a kernel for one of these does not compile.
  */
 import type { Tensor } from '../tensor.js';
+import { type AdafactorDirectionArgs, adafactorDirection } from './adafactor.js';
+import { type Adam8bitDirectionArgs, adam8bitDirection } from './adam-8bit.js';
+import { type AdamMiniDirectionArgs, adamMiniDirection } from './adam-mini.js';
 import * as attentionOps from './attention.js';
 import * as elementwise from './elementwise.js';
 import * as embeddingOps from './embedding.js';
 import * as fast from './fast-projection.js';
 import { type GemmArgs, gemm } from './gemm.js';
 import * as loss from './loss.js';
+import { type NormalizeArgs, normalize } from './normalize.js';
 import * as optimizer from './optimizer.js';
 import * as products from './products.js';
 import * as quantizeOps from './quantize.js';
@@ -42,6 +46,10 @@ export interface OpArgs {
   readonly axpby: elementwise.AxpbyArgs;
   readonly adamW: optimizer.AdamWArgs;
   readonly adamDirection: optimizer.AdamDirectionArgs;
+  readonly adam8bitDirection: Adam8bitDirectionArgs;
+  readonly adamMiniDirection: AdamMiniDirectionArgs;
+  readonly adafactorDirection: AdafactorDirectionArgs;
+  readonly normalize: NormalizeArgs;
   readonly squaredNorm: optimizer.SquaredNormArgs;
   readonly clipFactor: optimizer.ClipFactorArgs;
   readonly random: randomOps.RandomArgs;
@@ -85,6 +93,10 @@ export const ops: { readonly [K in OpName]: OpSpec<OpArgs[K]> } = {
   axpby: elementwise.axpby,
   adamW: optimizer.adamW,
   adamDirection: optimizer.adamDirection,
+  adam8bitDirection,
+  adamMiniDirection,
+  adafactorDirection,
+  normalize,
   squaredNorm: optimizer.squaredNorm,
   clipFactor: optimizer.clipFactor,
   random: randomOps.random,

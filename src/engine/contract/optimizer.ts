@@ -1,12 +1,8 @@
 import { sizeOf, type Tensor } from '../tensor.js';
 import { expectTensor, type OpSpec } from './spec.js';
 
-/** Adam's moments and constants. The direction is U = [M/c1] / (√(V/c2) + ε) with c_i = 1 − β_i^t given by the caller. */
-export interface AdamArgs {
-  /** First moment M, same shape as the gradient. */
-  readonly firstMoment: Tensor;
-  /** Second moment V, same shape. */
-  readonly secondMoment: Tensor;
+/** Adam's constants. The direction is U = [M/c1] / (√(V/c2) + ε) with c_i = 1 − β_i^t given by the caller. */
+export interface AdamConstants {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
@@ -14,6 +10,14 @@ export interface AdamArgs {
   readonly correction2: number;
   /** [1]; the gradient is multiplied by it first: the clip factor. */
   readonly gradientScale?: Tensor;
+}
+
+/** Adam's constants and moments. */
+export interface AdamArgs extends AdamConstants {
+  /** First moment M, same shape as the gradient. */
+  readonly firstMoment: Tensor;
+  /** Second moment V, same shape. */
+  readonly secondMoment: Tensor;
 }
 
 /** AdamW on a dense gradient: M, V updated, then W ← (1 − lr·decay)·W − lr·scale·U. */

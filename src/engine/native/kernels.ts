@@ -2,6 +2,7 @@ import { attentionExtents } from '../contract/attention.js';
 import { type FastProjection, hadamardSize, sparseEntries } from '../contract/fast-projection.js';
 import { gemmExtents } from '../contract/gemm.js';
 import type { Kernels, OpArgs, OpName } from '../contract/index.js';
+import type { AdamConstants } from '../contract/optimizer.js';
 import { matrix } from '../contract/spec.js';
 import { slopeLevels, slopeThresholds } from '../contract/step-slope.js';
 import { bytesPerElement } from '../dtype.js';
@@ -50,6 +51,10 @@ const opCodes: { readonly [K in OpName]: number } = {
   fastMatrix: 35,
   fastProject: 36,
   fastExpand: 37,
+  adam8bitDirection: 38,
+  adamMiniDirection: 39,
+  adafactorDirection: 40,
+  normalize: 41,
 };
 
 /** What an op passes to C++: numbers, flags, tensors (as byte offsets) and left-out tensors (as −1). */
@@ -119,10 +124,10 @@ const argumentsOf: Arguments = {
   crossEntropy({ logits, targets, loss, dLogits, scale }, scratch) {
     return [...matrix('logits', logits), scale, logits, targets, loss, dLogits, scratch];
   },
-  fill: ({ out, value }) => [sizeOf(out.shape), value, out],
+  fill: ({ out, value }) => [sizeOf(out.shape), out.dtype === 'u8', value, out],
   copy: ({ x, out }) => [sizeOf(x.shape), x.dtype === 'bf16', out.dtype === 'bf16', x, out],
   add: ({ a, b, out }) => [sizeOf(a.shape), a, b, out],
-  scale: ({ x, factor }) => [sizeOf(x.shape), factor, x],
+  scale: ({ x, factor, by }) => [sizeOf(x.shape), factor, x, by],
   axpby: ({ x, out, alpha, beta, alphaFactor }) => [sizeOf(x.shape), alpha, beta, x, out, alphaFactor],
   adamW: (args) => [
     ...adamState(args),
@@ -133,6 +138,36 @@ const argumentsOf: Arguments = {
     args.gradient,
   ],
   adamDirection: (args) => [...adamState(args), args.factor, args.gradient],
+  adam8bitDirection: (args) => [
+    ...adamNumbers(args, args.gradient),
+    args.blockSize,
+    args.factor,
+    args.gradient,
+    args.firstCodes,
+    args.firstScales,
+    args.secondCodes,
+    args.secondScales,
+  ],
+  adamMiniDirection: (args) => [
+    ...adamNumbers(args, args.gradient),
+    sizeOf(args.secondMoment.shape),
+    args.along === 'columns',
+    args.factor,
+    args.gradient,
+    args.firstMoment,
+    args.secondMoment,
+  ],
+  adafactorDirection(args, scratch) {
+    const { gradient, rowMoment, columnMoment, secondMoment, weight, gradientScale } = args;
+    const { decay, epsilon, clipThreshold, minimumScale, factor } = args;
+    const factors = rowMoment ? matrix('gradient', gradient) : [0, 0];
+    return [
+      ...[sizeOf(gradient.shape), ...factors, sizeOf(weight.shape)],
+      ...[decay, epsilon, clipThreshold, minimumScale, factor],
+      ...[gradient, rowMoment, columnMoment, secondMoment, weight, gradientScale, scratch],
+    ];
+  },
+  normalize: ({ x, factor, epsilon }, scratch) => [sizeOf(x.shape), factor, epsilon, x, scratch],
   squaredNorm: ({ x, out }, scratch) => [sizeOf(x.shape), x, out, scratch],
   clipFactor: ({ squaredNorm, out, maxNorm }) => [maxNorm, squaredNorm, out],
   random: ({ out, family, key, deviation }) => [
@@ -187,9 +222,12 @@ function attentionShape(args: OpArgs['attention'] | OpArgs['attentionBackward'])
 }
 
 function adamState(args: OpArgs['adamW'] | OpArgs['adamDirection']): readonly Argument[] {
-  const { firstMoment, secondMoment, gradientScale, beta1, beta2, epsilon, correction1, correction2 } = args;
-  const count = sizeOf(firstMoment.shape);
-  return [count, beta1, beta2, epsilon, correction1, correction2, firstMoment, secondMoment, gradientScale];
+  return [...adamNumbers(args, args.firstMoment), args.firstMoment, args.secondMoment];
+}
+
+function adamNumbers(args: AdamConstants, { shape }: Tensor): readonly Argument[] {
+  const { gradientScale, beta1, beta2, epsilon, correction1, correction2 } = args;
+  return [sizeOf(shape), beta1, beta2, epsilon, correction1, correction2, gradientScale];
 }
 
 /**
@@ -226,6 +264,10 @@ export function nativeKernels(block: Float64Array, run: (opCode: number) => void
     axpby: kernel('axpby'),
     adamW: kernel('adamW'),
     adamDirection: kernel('adamDirection'),
+    adam8bitDirection: kernel('adam8bitDirection'),
+    adamMiniDirection: kernel('adamMiniDirection'),
+    adafactorDirection: kernel('adafactorDirection'),
+    normalize: kernel('normalize'),
     squaredNorm: kernel('squaredNorm'),
     clipFactor: kernel('clipFactor'),
     random: kernel('random'),

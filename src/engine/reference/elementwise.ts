@@ -1,9 +1,11 @@
 import type { AddArgs, AxpbyArgs, CopyArgs, FillArgs, ScaleArgs } from '../contract/elementwise.js';
+import type { NormalizeArgs } from '../contract/normalize.js';
 import { type ReferenceMemory, storeBf16 } from './memory.js';
 
 /** out = value. */
 export function fill(memory: ReferenceMemory, { out, value }: FillArgs): void {
-  memory.floats(out).fill(value);
+  if (out.dtype === 'u8') memory.bytes(out).fill(value);
+  else memory.floats(out).fill(value);
 }
 
 /** out = x, rounded where `out` is bf16. */
@@ -23,7 +25,15 @@ export function add(memory: ReferenceMemory, args: AddArgs): void {
 /** x ← factor·x. */
 export function scale(memory: ReferenceMemory, args: ScaleArgs): void {
   const x = memory.floats(args.x);
-  for (let i = 0; i < x.length; i++) x[i] *= args.factor;
+  const factor = args.factor * (memory.optionalFloats(args.by)?.[0] ?? 1);
+  for (let i = 0; i < x.length; i++) x[i] *= factor;
+}
+
+/** x ← factor·x / (‖x‖ + ε). */
+export function normalize(memory: ReferenceMemory, args: NormalizeArgs): void {
+  const x = memory.floats(args.x);
+  const norm = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0));
+  for (let i = 0; i < x.length; i++) x[i] *= args.factor / (norm + args.epsilon);
 }
 
 /** out ← beta·out + alpha·x. */

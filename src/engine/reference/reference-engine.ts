@@ -1,7 +1,10 @@
 import type { Kernels } from '../contract/index.js';
 import { type Backend, Engine } from '../engine.js';
+import { adafactorDirection } from './adafactor.js';
+import { adam8bitDirection } from './adam-8bit.js';
+import { adamMiniDirection } from './adam-mini.js';
 import { attention, attentionBackward } from './attention.js';
-import { add, axpby, copy, fill, scale } from './elementwise.js';
+import { add, axpby, copy, fill, normalize, scale } from './elementwise.js';
 import { embedding, embeddingBackward } from './embedding.js';
 import { fastExpand, fastMatrix, fastProject } from './fast-projection.js';
 import { gemm } from './gemm.js';
@@ -66,6 +69,10 @@ function bindKernels(memory: ReferenceMemory): Kernels {
     axpby: (args) => axpby(memory, args),
     adamW: (args) => adamW(memory, args),
     adamDirection: (args) => adamDirection(memory, args),
+    adam8bitDirection: (args) => adam8bitDirection(memory, args),
+    adamMiniDirection: (args) => adamMiniDirection(memory, args),
+    adafactorDirection: (args) => adafactorDirection(memory, args),
+    normalize: (args) => normalize(memory, args),
     squaredNorm: (args) => squaredNorm(memory, args),
     clipFactor: (args) => clipFactor(memory, args),
     random: (args) => random(memory, args),

@@ -1,25 +1,18 @@
-import { type Direction, type GradientSpace, zeroState } from '../direction.js';
+import { type Direction, type GradientSpace, newState, stateOf } from '../direction.js';
 import type { AdamWSettings, StepContext } from '../settings.js';
 
 /** Adam's direction (arXiv 1412.6980, 1711.05101) with both moments in f32, of the gradient's shape. */
 export function adamDirection(space: GradientSpace): Direction {
   const { engine, shape, settings } = space;
-  const firstMoment = zeroState(space, 'exp_avg', shape);
-  const secondMoment = zeroState(space, 'exp_avg_sq', shape);
+  const firstMoment = newState(space, 'exp_avg', shape);
+  const secondMoment = newState(space, 'exp_avg_sq', shape);
   const moments = { firstMoment, secondMoment };
   return {
-    state: new Map([
-      ['exp_avg', firstMoment],
-      ['exp_avg_sq', secondMoment],
-    ]),
+    ...stateOf(space, { exp_avg: firstMoment, exp_avg_sq: secondMoment }),
     take: (gradient, factor, context) =>
       engine.run('adamDirection', { ...adamConstants(settings, context), ...moments, gradient, factor }),
     updateDense: (weight, gradient, step, context) =>
       engine.run('adamW', { ...adamConstants(settings, context), ...moments, weight, gradient, ...step }),
-    [Symbol.dispose]() {
-      engine.release(firstMoment);
-      engine.release(secondMoment);
-    },
   };
 }
 

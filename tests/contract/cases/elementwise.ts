@@ -5,13 +5,14 @@ import { byIndex, given, normal, normalBf16, output } from '../operands.js';
 const shapes: readonly (readonly number[])[] = [[1], [7], [33], [5, 16], [250, 77], [40_000]];
 
 export const fillCases: OpCases<'fill'> = {
-  cases: shapes.flatMap((shape) =>
-    [0, -1.5, 0.1].map((value) => ({
+  cases: shapes.flatMap((shape) => [
+    ...[0, -1.5, 0.1].map((value) => ({
       label: `[${shape}] with ${value}`,
       operands: { out: output(shape) },
       scalars: { value },
     })),
-  ),
+    { label: `[${shape}] bytes`, operands: { out: output(shape, 'u8') }, scalars: { value: 127 } },
+  ]),
   tolerance: () => 'rounded',
   because: 'nothing is computed',
 };
@@ -94,13 +95,18 @@ export const scaleColumnsCases: OpCases<'scaleColumns'> = {
 };
 
 export const scaleCases: OpCases<'scale'> = {
-  cases: shapes.flatMap((shape) =>
-    [0.5, -3].map((factor) => ({
+  cases: shapes.flatMap((shape) => [
+    ...[0.5, -3].map((factor) => ({
       label: `[${shape}] by ${factor}`,
       operands: { x: normal(shape) },
       scalars: { factor },
     })),
-  ),
+    {
+      label: `[${shape}] by a factor on the engine`,
+      operands: { x: normal(shape), by: given([1], [0.25]) },
+      scalars: { factor: -3 },
+    },
+  ]),
   tolerance: () => 'rounded',
   because: 'one rounding; the factors are exact in f32',
 };

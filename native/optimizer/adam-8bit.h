@@ -1,0 +1,68 @@
+// Adam's direction with both moments in 8 bits, block by block: decode, update in f32, encode again.
+#pragma once
+#include "../calls.h"
+#include "../threads/parallel.h"
+#include "adam.h"
+#include "dynamic-codes.h"
+
+namespace COMPACT_TIER {
+namespace {
+
+/** `most8bitBlock` of the contract. */
+constexpr int64_t most8bitBlock = 4096;
+
+INLINE Vec magnitudeOf(Vec x) { return asFloats(bitAnd(asWords(x), setWords(0x7fffffff))); }
+
+/** x ← x / scale, so that codes can be looked up; all 0 where the scale is. */
+INLINE void relativeTo(float scale, float* x, int64_t count) {
+  const Vec divisor = set(scale > 0 ? scale : 1.0f);
+  forEachVec(count, [&](auto at, auto put) { put(x, div(at(x), divisor)); });
+}
+
+/** One block: m and v are room for its moments. */
+INLINE void adam8bitBlock(const compact::Adam8bitDirectionCall& call, const AdamConstants& constants, Vec factor, int64_t block,
+                          float* m, float* v) {
+  const int64_t begin = block * call.blockSize, count = smaller(call.blockSize, call.adam.count - begin);
+  float* gradient = call.gradient + begin;
+  uint8_t *firstCodes = call.firstCodes + begin, *secondCodes = call.secondCodes + begin;
+  for (int64_t i = 0; i < count; i++) {
+    m[i] = signedValues.of[firstCodes[i]];
+    v[i] = unsignedMagnitudes.values[secondCodes[i]];
+  }
+  const Vec firstScale = set(call.firstScales[block]), secondScale = set(call.secondScales[block]);
+  Vec largestFirst = zero(), largestSecond = zero();
+  forEachVec(count, [&](auto at, auto put) {
+    Vec first = mul(at(m), firstScale), second = mul(at(v), secondScale);
+    const Vec direction = adamDirectionOf(constants, at(gradient), first, second);
+    put(gradient, mul(factor, direction));
+    put(m, first);
+    put(v, second);
+    largestFirst = max(largestFirst, magnitudeOf(first));
+    largestSecond = max(largestSecond, second);
+  });
+  call.firstScales[block] = reduceMax(largestFirst);
+  call.secondScales[block] = reduceMax(largestSecond);
+  relativeTo(call.firstScales[block], m, count);
+  for (int64_t i = 0; i < count; i++) firstCodes[i] = signedCode(m[i]);
+  // A positive second moment never becomes 0, not even one that the division loses.
+  for (int64_t i = 0; i < count; i++) secondCodes[i] = v[i] > 0 ? 1 : 0;
+  relativeTo(call.secondScales[block], v, count);
+  for (int64_t i = 0; i < count; i++) {
+    const uint8_t code = unsignedCode(v[i]);
+    if (code > secondCodes[i]) secondCodes[i] = code;
+  }
+}
+
+/** gradient ← factor·U. */
+void adam8bitDirectionKernel(Pool* pool, const compact::Adam8bitDirectionCall& call) {
+  const AdamConstants constants(call.adam);
+  const Vec factor = set(static_cast<float>(call.factor));
+  const int64_t blocks = ceilDiv(call.adam.count, call.blockSize);
+  parallelRanges(pool, blocks, larger(1, elementGrain / call.blockSize), [&](int64_t begin, int64_t end) {
+    alignas(64) float m[most8bitBlock], v[most8bitBlock];
+    for (int64_t block = begin; block < end; block++) adam8bitBlock(call, constants, factor, block, m, v);
+  });
+}
+
+}  // namespace
+}  // namespace COMPACT_TIER

@@ -1,0 +1,95 @@
+// The dynamic 8-bit codes of block-wise optimizer states; src/engine/dynamic-codes.ts has the definition.
+#pragma once
+#include <cstdint>
+
+#include "../simd/simd.h"
+
+namespace COMPACT_TIER {
+namespace {
+
+/** Octaves below 1 that the search distinguishes; every code above 0 lies within them. */
+constexpr int codeOctaves = 23;
+/** Parts of an octave: the seven bits of the mantissa that stand beside the exponent. */
+constexpr int octaveParts = 128;
+constexpr int codeKeys = codeOctaves * octaveParts + 1;
+
+/**
+ * 0, the positive values below 1 and 1, in ascending order, and how to find the nearest one: no interval of magnitudes with
+ * the same upper sixteen bits has more than one boundary between codes, so a table and one comparison do.
+ */
+template <int count>
+struct Magnitudes {
+  float values[count];
+  /** boundaries[i] lies half-way between values i and i + 1; the last one is out of reach. */
+  float boundaries[count];
+  /** Index of the nearest value at the interval's lower end. */
+  uint8_t first[codeKeys];
+};
+
+template <int count>
+constexpr Magnitudes<count> makeMagnitudes(int extraBits) {
+  constexpr double powers[] = {1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
+  Magnitudes<count> m{};
+  int next = 1;
+  for (int decade = 0; decade < 7; decade++) {
+    const int steps = 1 << (decade + extraBits);
+    for (int k = 0; k < steps; k++) {
+      m.values[next++] = static_cast<float>(powers[decade] * (0.1 + (0.9 * (k + 0.5)) / steps));
+    }
+  }
+  m.values[next] = 1.0f;
+  for (int i = 0; i + 1 < count; i++) {
+    m.boundaries[i] = static_cast<float>((static_cast<double>(m.values[i]) + static_cast<double>(m.values[i + 1])) / 2);
+  }
+  m.boundaries[count - 1] = 2.0f;
+  double octave = 1.0 / (1 << codeOctaves);
+  int nearest = 0;
+  for (int key = 0; key < codeKeys; key++) {
+    const double lower = key == 0 ? 0 : octave * (1 + static_cast<double>(key % octaveParts) / octaveParts);
+    while (static_cast<double>(m.boundaries[nearest]) < lower) nearest++;
+    m.first[key] = static_cast<uint8_t>(nearest);
+    if (key % octaveParts == octaveParts - 1) octave *= 2;
+  }
+  return m;
+}
+
+/** Signed codes: 127 − i for −values[i], 127 + i for values[i]; 1 has no negative. */
+constexpr int signedZero = 127;
+constexpr Magnitudes<129> signedMagnitudes = makeMagnitudes<129>(0);
+constexpr Magnitudes<256> unsignedMagnitudes = makeMagnitudes<256>(1);
+
+struct SignedValues {
+  float of[256];
+};
+constexpr SignedValues makeSignedValues() {
+  SignedValues table{};
+  for (int i = 0; i < 129; i++) {
+    table.of[signedZero + i] = signedMagnitudes.values[i];
+    if (i < 128) table.of[signedZero - i] = -signedMagnitudes.values[i];
+  }
+  return table;
+}
+constexpr SignedValues signedValues = makeSignedValues();
+
+/** Index of the value nearest to a magnitude in [0, 1]; anything else, NaN too, gives some index. */
+template <int count>
+INLINE int nearestMagnitude(const Magnitudes<count>& m, float magnitude) {
+  constexpr int32_t firstKey = (127 - codeOctaves) * octaveParts;
+  int32_t bits;
+  __builtin_memcpy(&bits, &magnitude, sizeof bits);
+  int32_t key = ((bits & 0x7fffffff) >> 16) - firstKey;
+  key = key < 0 ? 0 : key >= codeKeys ? codeKeys - 1 : key;
+  const int nearest = m.first[key];
+  return nearest + (magnitude > m.boundaries[nearest] ? 1 : 0);
+}
+
+INLINE uint8_t signedCode(float x) {
+  const int index = nearestMagnitude(signedMagnitudes, __builtin_fabsf(x));
+  if (x < 0) return static_cast<uint8_t>(signedZero - (index < signedZero ? index : signedZero));
+  return static_cast<uint8_t>(signedZero + index);
+}
+
+INLINE uint8_t unsignedCode(float x) { return static_cast<uint8_t>(nearestMagnitude(unsignedMagnitudes, x)); }
+
+}  // namespace
+}  // namespace COMPACT_TIER

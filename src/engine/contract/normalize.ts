@@ -1,0 +1,19 @@
+import { sizeOf, type Tensor } from '../tensor.js';
+import { normBlockElements } from './optimizer.js';
+import { expectTensor, type OpSpec } from './spec.js';
+
+/** x ← factor·x / (‖x‖ + ε), with the Frobenius norm. */
+export interface NormalizeArgs {
+  readonly x: Tensor;
+  readonly factor: number;
+  readonly epsilon: number;
+}
+
+export const normalize: OpSpec<NormalizeArgs> = {
+  access: { x: 'update' },
+  check({ x }) {
+    expectTensor('normalize x', x, x.shape);
+  },
+  flops: () => 0,
+  scratch: ({ x }) => 4 * Math.ceil(sizeOf(x.shape) / normBlockElements),
+};

@@ -13,6 +13,13 @@ import {
   tinySettings,
 } from './support/training.js';
 
+/** At most five blocks: each has its turn within five steps. */
+const everyBlock = { switchEvery: 1 };
+const orthonormalBadam: TinySettings = {
+  methods: 'badam,compact',
+  options: { ...everyBlock, projection: 'orthonormal', updateGap: 1, rank: { ratio: 1 } },
+};
+
 const runs: [string, TinySettings][] = [
   ['full', { methods: 'full' }],
   ['lean', { methods: 'lean' }],
@@ -49,6 +56,10 @@ const runs: [string, TinySettings][] = [
   ['adafactor with momentum', { methods: 'adafactor', options: { momentum: 0.9 } }],
   ['lomo', { methods: 'lomo' }],
   ['adalomo', { methods: 'adalomo' }],
+  ['badam', { methods: 'badam', options: everyBlock, steps: 5 }],
+  ['badam and checkpoint, fused', { methods: 'badam,checkpoint,fused-update', options: everyBlock, steps: 5 }],
+  ['badam and orthonormal projections made anew each step', { ...orthonormalBadam, steps: 5 }],
+  ['badam, two micro-batches, clipped', { methods: 'badam', options: everyBlock, steps: 5, accumulate: 2, clip: 1 }],
   ['muon', { methods: 'muon', clip: 1 }],
   ['muon and fused-update', { methods: 'muon,fused-update' }],
   ['muon and compact', { methods: 'muon,compact' }],
@@ -71,9 +82,9 @@ const shapes: [string, LlamaConfig][] = [
   ['three blocks', shaped({ numHiddenLayers: 3, hiddenSize: 24, intermediateSize: 50, vocabSize: 301 })],
 ];
 
-/** Two steps and an evaluation; every figure of the ledger against the dry run's. */
+/** Some steps and an evaluation; every figure of the ledger against the dry run's. */
 async function expectAsPredicted(engine: ComputingEngine, given: TinySettings, threads: number) {
-  const settings = tinySettings({ ...given, steps: 2 });
+  const settings = tinySettings({ steps: 2, ...given });
   const trainer = await Trainer.open({ settings, data: tinyData(settings), engine, threads });
   const { ledger, arena } = trainer.engine;
   const reservedAtStart = arena?.reserved;

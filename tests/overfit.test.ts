@@ -34,6 +34,8 @@ const all: [string, TinySettings][] = [
   ['adafactor,checkpoint', { learningRate: 0.05, steps: 100, options: { momentum: 0.9 }, accumulate: 2, batch: 1 }],
   ['adalomo', { learningRate: 0.05, steps: 100 }],
   ['lomo', { learningRate: 0.5, steps: 900 }],
+  ['badam', { learningRate: 0.003, steps: 300, options: { switchEvery: 5 } }],
+  ['badam,compact', { ...sketched, steps: 300, options: { ...resampled, switchEvery: 5, blockOrder: 'descending' } }],
   ['muon', exact],
   ['muon,fused-update', exact],
   ['compact,muon', sketched],

@@ -58,6 +58,7 @@ const runs: [string, TinySettings][] = [
   ['adam-mini', { methods: 'adam-mini' }],
   ['adafactor', { methods: 'adafactor', options: { momentum: 0.9 } }],
   ['lomo', { methods: 'lomo' }],
+  ['badam', { methods: 'badam', options: { switchEvery: 2 } }],
   ['muon, compact', { methods: 'muon,compact', options: { updateGap: 4 } }],
   ['fused', { methods: 'compact,fused-update', options: { updateGap: 4 } }],
 ];

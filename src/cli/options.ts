@@ -60,6 +60,12 @@ export const methodOptions = {
   blockSize: optional('<n>', 'elements that share a scale of 8-bit moments (default: 256)', parse.positiveInteger),
   momentum: optional('<m>', 'of muon (default: 0.95) or adafactor (default: none)', parse.beta),
   updateRms: optional('<f>', "root mean square of muon's updates (default: 0.2)", parse.positive),
+  switchEvery: optional('<steps>', "steps of a block's turn in badam (default: 50)", parse.positiveInteger),
+  blockOrder: optional(
+    '<order>',
+    'of badam: random (default), ascending or descending',
+    parse.choice(['random', 'ascending', 'descending'] as const),
+  ),
   lossChunk: optional('<rows>', 'rows of logits that exist at a time', parse.positiveInteger),
 };
 

@@ -20,6 +20,8 @@ const none: Refinements = {
   blockSize: undefined,
   momentum: undefined,
   updateRms: undefined,
+  switchEvery: undefined,
+  blockOrder: undefined,
 };
 
 describe('choosePlan', () => {

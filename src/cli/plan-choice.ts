@@ -29,8 +29,19 @@ export async function choosePlan(values: OptionValues<typeof methodOptions>, con
  */
 export function planAmongOthers(methods: readonly string[], values: Refinements, config: ModelConfig): MemoryPlan {
   const adapters = methods.some((name) => name.startsWith('lora'));
-  const { saveMode, checkpointEvery, lossChunk, alpha, targetModules, blockSize, momentum, updateRms, ...forSketches } =
-    refinementsIn(values);
+  const {
+    saveMode,
+    checkpointEvery,
+    lossChunk,
+    alpha,
+    targetModules,
+    blockSize,
+    momentum,
+    updateRms,
+    switchEvery,
+    blockOrder,
+    ...forSketches
+  } = refinementsIn(values);
   const { rank } = forSketches;
   const among = (...names: readonly string[]) => names.some((name) => methods.includes(name));
   const sketches = methods.some((name) => name.startsWith('compact'));
@@ -48,6 +59,8 @@ export function planAmongOthers(methods: readonly string[], values: Refinements,
       blockSize: among('adam8bit') ? blockSize : undefined,
       momentum: among('muon', 'adafactor', 'adalomo') ? momentum : undefined,
       updateRms: among('muon') ? updateRms : undefined,
+      switchEvery: among('badam') ? switchEvery : undefined,
+      blockOrder: among('badam') ? blockOrder : undefined,
     },
     config,
   );
@@ -61,10 +74,10 @@ function planOf(methods: readonly string[], values: Refinements, config: ModelCo
 /** The refinements among other values. */
 function refinementsIn(values: Refinements): Refinements {
   const { rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk } = values;
-  const { alpha, targetModules, blockSize, momentum, updateRms } = values;
+  const { alpha, targetModules, blockSize, momentum, updateRms, switchEvery, blockOrder } = values;
   return {
     ...{ rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk },
-    ...{ alpha, targetModules, blockSize, momentum, updateRms },
+    ...{ alpha, targetModules, blockSize, momentum, updateRms, switchEvery, blockOrder },
   };
 }
 

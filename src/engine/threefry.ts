@@ -25,7 +25,15 @@ export function threefry(key: RandomKey, counter0: number, counter1: number): re
 }
 
 /** What random numbers are for; keeps streams of different purposes apart. */
-export const randomDomains = { projection: 1, dropout: 2, rounding: 3, dataOrder: 4, init: 5, sampling: 6 } as const;
+export const randomDomains = {
+  projection: 1,
+  dropout: 2,
+  rounding: 3,
+  dataOrder: 4,
+  init: 5,
+  sampling: 6,
+  blockOrder: 7,
+} as const;
 export type RandomDomain = keyof typeof randomDomains;
 
 /** Key from the user's seed; seeds up to 2^53 are told apart. */

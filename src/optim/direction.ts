@@ -1,5 +1,6 @@
 import type { DType, Engine, Tensor } from '../engine/index.js';
 import type { AdamWSettings, StepContext } from './settings.js';
+import type { StateRoom } from './state-room.js';
 
 /** Where a direction is worked out: the gradient's own shape, be it dense [out, in] or compressed [r, out]. */
 export interface GradientSpace {
@@ -12,6 +13,8 @@ export interface GradientSpace {
   /** Whose updates these are. */
   readonly weight: Tensor;
   readonly settings: AdamWSettings;
+  /** Where f32 state goes that parameters share; undefined for memory of its own. */
+  readonly room?: StateRoom | undefined;
 }
 
 /**
@@ -36,11 +39,12 @@ export interface WeightStep {
 
 /** A state tensor that starts with one value everywhere, named after its parameter. */
 export function newState(
-  { engine, name }: GradientSpace,
+  { engine, name, room }: GradientSpace,
   ending: string,
   shape: readonly number[],
   { dtype = 'f32', value = 0 }: { readonly dtype?: DType; readonly value?: number } = {},
 ): Tensor {
+  if (room) return room.take(shape);
   const tensor = engine.allocate({ shape, dtype, role: 'optimizer', name: `${name}.${ending}` });
   engine.run('fill', { out: tensor, value });
   return tensor;

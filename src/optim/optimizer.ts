@@ -1,9 +1,10 @@
-import type { Engine, Tensor } from '../engine/index.js';
+import { type Engine, InputError, sizeOf, type Tensor } from '../engine/index.js';
 import type { ProjectionSource, Sketch } from '../keep/index.js';
 import type { Parameter } from '../tape/index.js';
 import { denseExpander, sketchExpander } from './expander.js';
 import type { ParameterUpdater } from './parameter-updater.js';
 import type { AdamWSettings, StepContext } from './settings.js';
+import { StateRoom } from './state-room.js';
 import { createUpdater, type UpdateSpec } from './update-spec.js';
 
 /** How one parameter is updated. */
@@ -20,6 +21,8 @@ export interface OptimizerOptions {
   readonly rules: (parameter: Parameter) => UpdateRule;
   /** Where the projections of sketched parameters come from. */
   readonly projections: ProjectionSource;
+  /** Groups of parameters of which one is trained at a time, and whose Adam moments share their room. */
+  readonly turns?: readonly (readonly Parameter[])[] | undefined;
 }
 
 /**
@@ -29,12 +32,16 @@ export interface OptimizerOptions {
 export class Optimizer implements Disposable {
   readonly #engine: Engine;
   readonly #updaters = new Map<Parameter, ParameterUpdater>();
+  readonly #room: StateRoom | undefined;
 
   /** Allocates the state of all trainable parameters at once, so that no later step is larger. */
   constructor(engine: Engine, parameters: readonly Parameter[], options: OptimizerOptions) {
     this.#engine = engine;
-    for (const parameter of parameters) {
-      if (parameter.trainable) this.#updaters.set(parameter, makeUpdater(engine, parameter, options));
+    const { turns } = options;
+    if (turns) this.#room = new StateRoom(engine, Math.max(...turns.map((group) => momentElements(group, options))));
+    for (const group of turns ?? [parameters.filter(({ trainable }) => trainable)]) {
+      this.#room?.rewind();
+      for (const parameter of group) this.#updaters.set(parameter, this.#updaterOf(parameter, options));
     }
   }
 
@@ -48,8 +55,14 @@ export class Optimizer implements Disposable {
     parameter.gradient = undefined;
   }
 
+  /** Forgets the shared moments: another group's turn begins. */
+  beginTurn(): void {
+    this.#room?.clear();
+  }
+
   /** The state of a checkpoint by name, in a fixed order. */
   state(): ReadonlyMap<string, Tensor> {
+    if (this.#room) return new Map([['block.moments', this.#room.tensor]]);
     const entries = [...this.#updaters].flatMap(([{ name }, { state }]) =>
       [...state].map(([ending, tensor]): [string, Tensor] => [`${name}.${ending}`, tensor]),
     );
@@ -59,24 +72,37 @@ export class Optimizer implements Disposable {
   [Symbol.dispose](): void {
     for (const updater of this.#updaters.values()) updater[Symbol.dispose]();
     this.#updaters.clear();
+    this.#room?.[Symbol.dispose]();
+  }
+
+  #updaterOf(parameter: Parameter, { settings, rules, projections }: OptimizerOptions): ParameterUpdater {
+    const engine = this.#engine;
+    const { name, tensor: weight } = parameter;
+    const { update, sketch, scale } = rules(parameter);
+    return createUpdater(update, {
+      space: {
+        ...{ engine, name, settings, weight, room: this.#room },
+        shape: gradientShape(parameter, sketch),
+        outputs: sketch ? 'columns' : 'rows',
+      },
+      expand: sketch ? sketchExpander(engine, weight, sketch, projections) : denseExpander(engine, weight),
+      dense: sketch === undefined,
+      updateScale: scale,
+    });
   }
 }
 
-function makeUpdater(
-  engine: Engine,
-  parameter: Parameter,
-  { settings, rules, projections }: OptimizerOptions,
-): ParameterUpdater {
-  const { name, tensor: weight } = parameter;
-  const { update, sketch, scale } = rules(parameter);
-  return createUpdater(update, {
-    space: {
-      ...{ engine, name, settings, weight },
-      shape: sketch ? [sketch.rank, weight.shape[0]] : weight.shape,
-      outputs: sketch ? 'columns' : 'rows',
-    },
-    expand: sketch ? sketchExpander(engine, weight, sketch, projections) : denseExpander(engine, weight),
-    dense: sketch === undefined,
-    updateScale: scale,
-  });
+function gradientShape({ tensor }: Parameter, sketch: Sketch | undefined): readonly number[] {
+  return sketch ? [sketch.rank, tensor.shape[0]] : tensor.shape;
+}
+
+/** Elements of a group's moments, which must be Adam's: other states cannot share a room. */
+function momentElements(group: readonly Parameter[], { rules }: OptimizerOptions): number {
+  return group.reduce((sum, parameter) => {
+    const { update, sketch } = rules(parameter);
+    if (update.name !== 'adamw') {
+      throw new InputError(`plan: blocks that take turns keep moments of adamw, not of ${update.name}`);
+    }
+    return sum + 2 * sizeOf(gradientShape(parameter, sketch));
+  }, 0);
 }

@@ -30,7 +30,10 @@ export interface DryRun {
   readonly persistentBytes: number;
   readonly events: {
     readonly persistent: readonly LedgerEvent[];
+    /** A step; of blocks that take turns the first one's. */
     readonly step: readonly LedgerEvent[];
+    /** Steps of the other blocks that take turns. */
+    readonly otherSteps: readonly (readonly LedgerEvent[])[];
     readonly resampling: readonly LedgerEvent[];
     readonly evaluation: readonly LedgerEvent[];
   };
@@ -60,12 +63,20 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
     ...request,
     onSlot: (record) => slots.set(record.slot, record),
   });
+  const [first, ...others] = program.variants;
   const step = recorded();
   const log = new WorkLog();
   engine.observe((call) => log.add(call));
   const microBatches = Array.from({ length: accumulate }, () => largest);
-  await program.step(microBatches, { step: 0, learningRate: 0 });
+  await program.step(microBatches, { step: first, learningRate: 0 });
   engine.observe(undefined);
+  const otherSteps: LedgerEvent[][] = [];
+  for (const other of others) {
+    engine.ledger.record(undefined);
+    await program.moveTo(other);
+    otherSteps.push(recorded());
+    await program.step(microBatches, { step: other, learningRate: 0 });
+  }
   const resampling = recorded();
   await program.moveTo(plan.sketches?.updateGap ?? 0);
   const evaluation = recorded();
@@ -74,20 +85,30 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
   return {
     memory: engine.ledger.read(),
     persistentBytes: engine.ledger.live,
-    events: { persistent, step, resampling, evaluation },
+    events: { persistent, step, otherSteps, resampling, evaluation },
     work: log.work,
     slots: [...slots.values()],
   };
 }
 
-/** Addresses of everything transient in a step over micro-batches of other shapes than the largest. */
-export async function planStep(request: PredictionRequest, microBatches: readonly HostBatch[]): Promise<PackedLayout> {
+/**
+ * Addresses of everything transient in a step other than the one predicted: over micro-batches of other shapes than the largest,
+ * or of another block's turn.
+ *
+ * @param step t, completed steps before it
+ */
+export async function planStep(
+  request: PredictionRequest,
+  microBatches: readonly HostBatch[],
+  step: number,
+): Promise<PackedLayout> {
   using engine = createDryEngine({ threads: request.threads });
   using model = createPlannedModel(engine, request.config, request.sequenceLength, request.plan);
   using program = new TrainingProgram(engine, model, request.plan, request);
+  await program.moveTo(step);
   const events: LedgerEvent[] = [];
   engine.ledger.record((event) => events.push(event));
-  await program.step(microBatches, { step: 0, learningRate: 0 });
+  await program.step(microBatches, { step, learningRate: 0 });
   engine.ledger.record(undefined);
   return packLayout(events);
 }

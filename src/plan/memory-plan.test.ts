@@ -29,6 +29,11 @@ describe('a plan document', () => {
       { ...compact, optimizer: [{ match: '*', update: { name: 'adamu' } }] },
       /^plan\.json: optimizer\.0\.update\.name: /,
     ],
+    [
+      'turns of no steps',
+      { ...compact, blockCoordinate: { switchEvery: 0, order: 'random' } },
+      /^plan\.json: blockCoordinate\.switchEvery: /,
+    ],
     ['no weights to sketch', sketches({ weights: [] }), /^plan\.json: sketches\.weights: /],
     ['an unknown projection', sketches({ projection: 'cauchy' }), /^plan\.json: sketches\.projection: /],
     ['a ratio above 1', sketches({ rank: { ratio: 1.5 } }), /^plan\.json: sketches\.rank/],

@@ -3,6 +3,10 @@ import { InputError } from '../engine/index.js';
 import { formNames, projectionFamilies } from '../keep/index.js';
 import { updateSchema } from '../optim/index.js';
 
+/** Orders of blocks in block coordinate descent. */
+const blockOrders = ['random', 'ascending', 'descending'] as const;
+export type BlockOrder = (typeof blockOrders)[number];
+
 const rank = z.union([
   z.strictObject({ ratio: z.number().positive().max(1) }),
   z.strictObject({ absolute: z.number().int().positive() }),
@@ -39,6 +43,13 @@ const adapters = z.strictObject({
   trained: z.array(z.string().min(1)),
 });
 
+const blockCoordinate = z.strictObject({
+  /** Steps of a block's turn. */
+  switchEvery: z.number().int().positive(),
+  /** Order of the blocks in each pass over the model; `random`: another permutation in each pass. */
+  order: z.enum(blockOrders),
+});
+
 const schema = z.strictObject({
   version: z.literal(1),
   /** The names this plan was made from. */
@@ -54,6 +65,8 @@ const schema = z.strictObject({
   ]),
   /** How parameters are updated and in what form that state is kept, by pattern; the last match holds. */
   optimizer: z.array(optimizerRule).min(1),
+  /** Block coordinate descent: one block of weights is trained at a time; null: all are. */
+  blockCoordinate: blockCoordinate.nullable(),
   /** Factors on the updates of weights outside `sketches`, by pattern; the last match holds, else 1. */
   updateScales: z.array(scaleRule),
   /** Weights that are not trained, by pattern: no gradient, no moments, and their layers' inputs are not kept for them. */
@@ -70,6 +83,7 @@ export type MemoryPlan = z.infer<typeof schema>;
 export type RankSpec = z.infer<typeof rank>;
 export type AdapterPlan = z.infer<typeof adapters>;
 export type SketchPlan = z.infer<typeof sketches>;
+export type BlockCoordinatePlan = z.infer<typeof blockCoordinate>;
 export type OptimizerRule = z.infer<typeof optimizerRule>;
 
 /** Rows of logits that exist at a time, where nothing else is said; evaluation always takes these. */

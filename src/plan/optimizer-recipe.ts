@@ -1,6 +1,6 @@
 import { InputError } from '../engine/index.js';
 import { adafactorDefaults, adam8bitDefaults, muonDefaults, type UpdateSpec } from '../optim/index.js';
-import type { OptimizerRule } from './memory-plan.js';
+import type { BlockCoordinatePlan, BlockOrder, OptimizerRule } from './memory-plan.js';
 
 /** Methods that say how parameters are updated and in what form that state is kept, each with one sentence for people. */
 export const optimizerMethods = {
@@ -9,6 +9,7 @@ export const optimizerMethods = {
   adafactor: 'second moments as factors of rows and columns, no first moment; steps relative to the weights',
   lomo: 'plain gradient descent within backward: no optimizer state, one gradient at a time',
   adalomo: 'Adafactor within backward: factors of rows and columns, one gradient at a time',
+  badam: 'block coordinate descent: the blocks take turns; gradients and moments of one block at a time',
   muon: 'momentum of the matrices in the blocks, orthogonalised; the rest as without it. With compact: in its subspace',
 } as const satisfies Record<string, string>;
 
@@ -24,6 +25,10 @@ export interface OptimizerOptions {
   readonly momentum?: number;
   /** Root mean square of `muon`'s updates. */
   readonly updateRms?: number;
+  /** Steps of a block's turn in `badam`. */
+  readonly switchEvery?: number;
+  /** Order of the blocks in `badam`. */
+  readonly blockOrder?: BlockOrder;
 }
 
 /** What each option refines. */
@@ -31,6 +36,8 @@ const refines: { readonly [K in Exclude<keyof OptimizerOptions, 'headWidth'>]: r
   blockSize: ['adam8bit'],
   momentum: ['muon', 'adafactor', 'adalomo'],
   updateRms: ['muon'],
+  switchEvery: ['badam'],
+  blockOrder: ['badam'],
 };
 
 /** Weights inside the blocks of all models; their vectors stay on Adam whatever `muon` says. */
@@ -42,6 +49,7 @@ export interface OptimizerRecipe {
   readonly rules: OptimizerRule[];
   /** Whether the method itself updates within backward. */
   readonly fused: boolean;
+  readonly blockCoordinate: BlockCoordinatePlan | null;
 }
 
 /**
@@ -56,10 +64,15 @@ export function optimizerRecipe(chosen: ReadonlySet<string>, options: OptimizerO
   if (second)
     throw new InputError(`methods ${first} and ${second} exclude each other: each is an optimizer of its own`);
   const fused = first === 'lomo' || first === 'adalomo';
-  if (fused && chosen.has('muon')) {
+  if ((fused || first === 'badam') && chosen.has('muon')) {
     throw new InputError(`methods ${first} and muon exclude each other: ${first} updates all parameters its own way`);
   }
-  return { rules: [...rulesOf(first, options), ...(chosen.has('muon') ? muonRules(options) : [])], fused };
+  const { switchEvery = 50, blockOrder: order = 'random' } = options;
+  return {
+    rules: [...rulesOf(first, options), ...(chosen.has('muon') ? muonRules(options) : [])],
+    fused,
+    blockCoordinate: first === 'badam' ? { switchEvery, order } : null,
+  };
 }
 
 function rulesOf(name: OptimizerMethod | undefined, options: OptimizerOptions): OptimizerRule[] {

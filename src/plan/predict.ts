@@ -35,9 +35,10 @@ export interface Prediction {
 /** Runs one step, one resampling and one evaluation on the dry engine, and lays the step out in memory. */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
   const { memory, persistentBytes, events, work, slots } = await dryRun(request);
-  const { persistent, step, resampling, evaluation } = events;
+  const { persistent, step, otherSteps, resampling, evaluation } = events;
   const layout = packLayout(step);
-  const regionBytes = aligned(Math.max(layout.bytes, bestFitBytes(resampling), bestFitBytes(evaluation)));
+  const programs = [...otherSteps, resampling, evaluation];
+  const regionBytes = aligned(Math.max(layout.bytes, ...programs.map(bestFitBytes)));
   const region: LedgerEvent = { kind: 'allocate', id: -1, bytes: regionBytes, role: 'workspace', name: 'region' };
   return {
     memory,
@@ -48,7 +49,7 @@ export async function predict(request: PredictionRequest): Promise<Prediction> {
     regionBytes,
     arenaBytes: bestFitBytes([...persistent, region]),
     slots,
-    atPeak: liveAtPeak([...persistent, ...step, ...resampling, ...evaluation]),
+    atPeak: liveAtPeak([...persistent, ...step, ...programs.flat()]),
   };
 }
 

@@ -93,6 +93,14 @@ describe('recipes', () => {
     expect(plan('adafactor').update).toBe('after');
   });
 
+  it('let blocks take turns only where asked to', () => {
+    expect(plan('lean').blockCoordinate).toBeNull();
+    expect(plan('badam').blockCoordinate).toEqual({ switchEvery: 50, order: 'random' });
+    expect(plan('badam', { switchEvery: 7, blockOrder: 'ascending' }).blockCoordinate).toEqual({
+      ...{ switchEvery: 7, order: 'ascending' },
+    });
+  });
+
   it('choose an optimizer for each parameter', () => {
     const optimizerOf = (names: string, weight: string, options: Partial<RecipeOptions> = {}) =>
       lastMatch(plan(names, options).optimizer, weight)?.update;
@@ -137,6 +145,10 @@ describe('what cannot be combined is refused with a sentence', () => {
     ['checkpoint', { projection: 'gaussian' }, /--projection has no meaning/],
     ['lean', { sketchWhen: 'backward' }, /--sketch-when has no meaning/],
     ['adam8bit,adam-mini', {}, /adam8bit and adam-mini exclude each other: each is an optimizer of its own/],
+    ['badam,muon', {}, /badam and muon exclude each other/],
+    ['badam,adam8bit', {}, /adam8bit and badam exclude each other/],
+    ['lean', { switchEvery: 5 }, /--switch-every has no meaning here/],
+    ['muon', { blockOrder: 'ascending' }, /--block-order has no meaning here/],
     ['lomo,adafactor', {}, /adafactor and lomo exclude each other/],
     ['muon,adalomo', {}, /adalomo and muon exclude each other/],
     ['lean', { momentum: 0.9 }, /--momentum has no meaning here/],

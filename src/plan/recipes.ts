@@ -32,7 +32,6 @@ const plannedMethods: readonly string[] = [
   'galore',
   'apollo',
   'apollo-mini',
-  'badam',
 ];
 
 /** Details that refine the methods; undefined means the method's own default. */
@@ -130,6 +129,7 @@ export function makePlan(names: readonly string[], options: RecipeOptions): Memo
         ? { form: 'full' }
         : { form: 'fused', chunk: options.lossChunk ?? usualLossChunk },
     optimizer: optimizer.rules,
+    blockCoordinate: optimizer.blockCoordinate,
     updateScales: compact
       ? [{ match: '*.o_proj.weight', scale: scale * (options.outputScale ?? compactDefaults.outputScale) }]
       : [],

@@ -155,6 +155,17 @@ describe('a plan that cannot be carried out is refused with a sentence', () => {
   });
 });
 
+describe('blocks that take turns', () => {
+  it('keep moments of adamw only', () => {
+    using engine = createDryEngine({ threads: 1 });
+    using model = new Llama(engine, config, 8);
+    const document: MemoryPlan = { ...plan('badam'), optimizer: [{ match: '*', update: { name: 'sgd' } }] };
+    const mixed = () => new TrainingProgram(engine, model, document, { optimizer, seed: 0 });
+    expect(mixed).toThrow(InputError);
+    expect(mixed).toThrow('blocks that take turns keep moments of adamw, not of sgd');
+  });
+});
+
 describe('a fused update', () => {
   it('has no global norm to clip by', () => {
     using engine = createDryEngine({ threads: 1 });

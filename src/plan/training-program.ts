@@ -3,6 +3,7 @@ import { Projections, Sketcher, SlotKeeper, type SlotRecord } from '../keep/inde
 import type { TrainableModel } from '../models/index.js';
 import { type AdamWSettings, clipFactor, Optimizer, type StepContext } from '../optim/index.js';
 import { type Parameter, Tape } from '../tape/index.js';
+import { BlockSchedule } from './block-schedule.js';
 import { countPredicted, evaluateBatch, type HostBatch, takeScalar, withTokens, zeroLoss } from './host-batch.js';
 import type { MemoryPlan } from './memory-plan.js';
 import { type ResolvedPlan, resolvePlan } from './resolve.js';
@@ -34,6 +35,7 @@ export class TrainingProgram implements Disposable {
   readonly #projections: Projections;
   readonly #keeper: SlotKeeper;
   readonly #clip: number | undefined;
+  readonly #turns: BlockSchedule | undefined;
 
   constructor(engine: Engine, model: TrainableModel, plan: MemoryPlan, options: ProgramOptions) {
     if (plan.update === 'fused' && options.clip !== undefined) {
@@ -47,6 +49,9 @@ export class TrainingProgram implements Disposable {
     this.#plan = plan;
     this.#clip = options.clip;
     this.#resolved = resolvePlan(plan, model);
+    if (plan.blockCoordinate) {
+      this.#turns = new BlockSchedule(model.parameters, plan.blockCoordinate, options.seed);
+    }
     const gap = plan.sketches?.updateGap ?? Number.POSITIVE_INFINITY;
     this.#projections = new Projections(engine, options.seed, gap, this.#resolved.sketches);
     this.#keeper = new SlotKeeper(this.#resolved, new Sketcher(engine, this.#projections), options.onSlot);
@@ -54,7 +59,18 @@ export class TrainingProgram implements Disposable {
       settings: options.optimizer,
       rules: (parameter) => this.#resolved.updateRule(parameter),
       projections: this.#projections,
+      turns: this.#turns?.blocks,
     });
+  }
+
+  /** For each way in which steps differ in what they train and allocate, the first step t that goes that way, ascending. */
+  get variants(): readonly number[] {
+    return this.#turns?.firstPass ?? [0];
+  }
+
+  /** The variant that step t goes like. */
+  variantAt(step: number): number {
+    return this.#turns ? this.#turns.stepOf(this.#turns.at(step).block) : 0;
   }
 
   /**
@@ -75,7 +91,8 @@ export class TrainingProgram implements Disposable {
     return this.#engine.inRegion(layout, async () => {
       const scale = 1 / microBatches.reduce((tokens, microBatch) => tokens + countPredicted(microBatch), 0);
       const loss = zeroLoss(this.#engine);
-      const onGradient = fused ? (parameter: Parameter) => this.optimizer.update(parameter, context) : undefined;
+      const turn = this.#turnContext(context);
+      const onGradient = fused ? (parameter: Parameter) => this.optimizer.update(parameter, turn) : undefined;
       for (const microBatch of microBatches) {
         withTokens(this.#engine, microBatch, (tokens, targets) => {
           const tape = new Tape(this.#engine, this.#keeper, onGradient);
@@ -83,13 +100,14 @@ export class TrainingProgram implements Disposable {
           tape.backward();
         });
       }
-      if (!fused) this.#updateAll(context);
+      if (!fused) this.#updateAll(turn);
       return { loss: await takeScalar(this.#engine, loss) };
     });
   }
 
-  /** Makes the projections of step t (completed steps before it), in the step's region. */
+  /** Makes the projections of step t (completed steps before it), in the step's region, and gives the turn to its block. */
   moveTo(step: number): Promise<void> {
+    this.#takeTurn(step);
     return this.#engine.inRegion(undefined, async () => this.#projections.setStep(step));
   }
 
@@ -101,6 +119,21 @@ export class TrainingProgram implements Disposable {
   [Symbol.dispose](): void {
     this.optimizer[Symbol.dispose]();
     this.#projections[Symbol.dispose]();
+  }
+
+  /** Only the block whose turn it is can be trained: the others cost neither gradients nor saved inputs. */
+  #takeTurn(step: number): void {
+    if (!this.#turns) return;
+    const { block, stepOfTurn } = this.#turns.at(step);
+    for (const [index, members] of this.#turns.blocks.entries()) {
+      for (const parameter of members) parameter.trainable = index === block;
+    }
+    if (stepOfTurn === 0) this.optimizer.beginTurn();
+  }
+
+  /** The step as the optimizer counts it: from the beginning of a turn, where moments start anew. */
+  #turnContext(context: StepContext): StepContext {
+    return this.#turns ? { ...context, step: this.#turns.at(context.step).stepOfTurn } : context;
   }
 
   #updateAll(context: StepContext): void {

@@ -18,7 +18,7 @@ export class Parameter {
   /** Hugging Face's name, for example `model.layers.0.mlp.up_proj.weight`. */
   readonly name: string;
   readonly tensor: Tensor;
-  /** A frozen parameter costs neither gradient nor optimizer bytes nor saved inputs; set before the first pass. */
+  /** A frozen parameter costs neither gradient nor optimizer bytes nor saved inputs; may change between steps only. */
   trainable: boolean;
   gradient: Tensor | undefined;
   /** What is added to this weight where it is a linear layer's; set before the first pass. */

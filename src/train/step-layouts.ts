@@ -9,8 +9,8 @@ import {
 } from '../plan/index.js';
 
 /**
- * Planned addresses of a run's steps. The memory of a run is that of its largest batch; a step over smaller ones gets a
- * layout of its own in the same region, worked out when such a step first comes.
+ * Planned addresses of a run's steps. The memory of a run is that of its largest batch; a step over smaller ones, or of
+ * another block's turn, gets a layout of its own in the same region, worked out when such a step first comes.
  */
 export class StepLayouts {
   readonly #request: PredictionRequest;
@@ -21,20 +21,33 @@ export class StepLayouts {
     this.#request = request;
     this.#regionBytes = regionBytes;
     const largest = request.largest ?? emptyBatch(request.batch, request.sequenceLength);
-    this.#known = new Map([[keyOf(Array.from({ length: request.accumulate }, () => largest)), layout]]);
+    this.#known = new Map([
+      [
+        keyOf(
+          Array.from({ length: request.accumulate }, () => largest),
+          0,
+        ),
+        layout,
+      ],
+    ]);
   }
 
-  /** The layout of a step over these micro-batches; undefined, for best fit, where it would not fit the region. */
-  async of(microBatches: readonly HostBatch[]): Promise<StaticLayout | undefined> {
-    const key = keyOf(microBatches);
+  /**
+   * The layout of a step over these micro-batches; undefined, for best fit, where it would not fit the region.
+   *
+   * @param step t, completed steps before it
+   * @param variant the program's variant that it goes like
+   */
+  async of(microBatches: readonly HostBatch[], step: number, variant: number): Promise<StaticLayout | undefined> {
+    const key = keyOf(microBatches, variant);
     if (this.#known.has(key)) return this.#known.get(key);
-    const layout = await planStep(this.#request, microBatches);
+    const layout = await planStep(this.#request, microBatches, step);
     const fitting = layout.bytes <= this.#regionBytes ? layout : undefined;
     this.#known.set(key, fitting);
     return fitting;
   }
 }
 
-function keyOf(microBatches: readonly HostBatch[]): string {
-  return microBatches.map(shapeKey).join(', ');
+function keyOf(microBatches: readonly HostBatch[], variant: number): string {
+  return `${variant}: ${microBatches.map(shapeKey).join(', ')}`;
 }

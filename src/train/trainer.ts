@@ -206,7 +206,8 @@ export class Trainer implements AsyncDisposable {
     const started = performance.now();
     const microBatches = Array.from({ length: accumulate }, (_, index) => data.batch(this.#step * accumulate + index));
     const context = { step: this.#step, learningRate };
-    const { loss } = await this.#program.step(microBatches, context, await this.#layouts.of(microBatches));
+    const layout = await this.#layouts.of(microBatches, this.#step, this.#program.variantAt(this.#step));
+    const { loss } = await this.#program.step(microBatches, context, layout);
     if (!Number.isFinite(loss)) throw new NonFiniteLossError(this.#step + 1, loss);
     this.#step += 1;
     this.#tokens += microBatches.reduce((sum, { inputs }) => sum + inputs.length, 0);

@@ -2,7 +2,7 @@ import { taskNames } from '../data/tasks/task.js';
 import { scheduleNames } from '../optim/schedule.js';
 import type { CommandValues } from './command.js';
 import { defaulted, optional, required, toggle } from './option-table.js';
-import { dataOptions, methodOptions, modelOptions, shapeOptions, trainingOptions } from './options.js';
+import { budgetOptions, dataOptions, methodOptions, modelOptions, shapeOptions, trainingOptions } from './options.js';
 import * as parse from './value-parsers.js';
 
 // The options of each command, beside each other and without the code that uses them, so that --help starts at once.
@@ -12,6 +12,7 @@ export const pretrain = {
   ...trainingOptions,
   ...methodOptions,
   ...shapeOptions,
+  ...budgetOptions,
   out: required('<dir>', 'directory of the run', parse.text),
   init: optional('<dir>', 'start from the weights of this directory (default: random ones)', parse.text),
   saveEvery: optional('<n>', 'write a checkpoint after every n steps (default: at the end)', parse.positiveInteger),
@@ -109,6 +110,7 @@ export const plan = {
   ...modelOptions,
   ...methodOptions,
   ...shapeOptions,
+  ...budgetOptions,
   compare: toggle('all methods side by side'),
   clip: trainingOptions.clip,
 };
@@ -143,6 +145,9 @@ export const benchGemm = {
   repeats: defaulted('<n>', 'timed repetitions per shape', parse.positiveInteger, 7),
 };
 export type BenchGemmValues = CommandValues<typeof benchGemm>;
+
+export const benchRates = {};
+export type BenchRatesValues = CommandValues<typeof benchRates>;
 
 export const benchStep = {
   ...modelOptions,

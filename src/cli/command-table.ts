@@ -83,6 +83,13 @@ export const commands = [
     run: async (values, output) => (await import('./commands/bench-gemm.js')).benchGemm(values, output),
   }),
   command({
+    name: 'bench rates',
+    summary: 'measure what kernels take here, which plans are priced by',
+    example: 'compact bench rates',
+    options: options.benchRates,
+    run: async (values, output) => (await import('./commands/bench-rates.js')).benchRates(values, output),
+  }),
+  command({
     name: 'bench step',
     summary: 'time and memory of a training step',
     example: 'compact bench step --model llama-60m --batch 4 --seq 256 --methods lean,compact',

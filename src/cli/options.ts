@@ -74,7 +74,16 @@ export const shapeOptions = {
   accumulate: defaulted('<n>', 'micro-batches per optimizer step', parse.positiveInteger, 1),
   seq: optional('<n>', "tokens per sequence (default: 256, or the model's limit)", parse.positiveInteger),
   dtype: defaulted('<type>', 'f32', parse.choice(['f32', 'bf16'] as const), 'f32' as const),
-  memory: optional('<size>', 'refuse a plan that needs more, for example 2GiB', parse.size),
+  memory: optional('<size>', 'most bytes a run may take, for example 2GiB', parse.size),
+};
+
+/** Of commands that let --memory choose the plan. */
+export const budgetOptions = {
+  allow: optional(
+    '<list>',
+    'let --memory choose approximations too: sketch, quantize, split (default: exact gradients only)',
+    parse.list,
+  ),
 };
 
 export const dataOptions = {

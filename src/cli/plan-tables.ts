@@ -1,14 +1,24 @@
 import Table from 'cli-table3';
 import pico from 'picocolors';
 import type { Role } from '../engine/index.js';
-import type { MemoryPlan, PeakBlock, Prediction } from '../plan/index.js';
-import { formatBytes, formatChange, formatCount, formatFlops, roleStyles, rolesInUse } from '../report/index.js';
+import type { FittedPlan, FormPrice, MemoryPlan, PeakBlock, Prediction } from '../plan/index.js';
+import {
+  formatBytes,
+  formatChange,
+  formatCount,
+  formatDuration,
+  formatFlops,
+  roleStyles,
+  rolesInUse,
+} from '../report/index.js';
 
 /** A method with its prediction. */
 export interface PlannedMethod {
   readonly name: string;
   readonly plan: MemoryPlan;
   readonly prediction: Prediction;
+  /** Predicted time of an optimizer step. */
+  readonly seconds: number;
 }
 
 /** What is planned, in one line. */
@@ -33,6 +43,27 @@ export function roleTable({ memory, flops, arenaBytes }: Prediction, colors: boo
   }
   table.push([bold('together'), bold(formatBytes(memory.peak)), '']);
   return `${table}\n${formatFlops(flops)} per step; the arena will take ${formatBytes(arenaBytes)}`;
+}
+
+/** What the budget chose, compared with a plan that has all the memory it wants. */
+export function fittedLine({ request: { plan, accumulate }, seconds, fastestSeconds }: FittedPlan): string {
+  const update = plan.update === 'fused' ? ', updates fused with backward' : '';
+  const micro = accumulate > 1 ? `, ${accumulate} micro-batches` : '';
+  return `chosen within --memory: ${formatChange(seconds / fastestSeconds)} of the time without recomputing${update}${micro}`;
+}
+
+/** Predicted time of a step, and whose kernels it is for. */
+export function timeLine(seconds: number, machine: string): string {
+  return `about ${formatDuration(seconds)} per step (${machine}; \`compact bench rates\` measures this machine)`;
+}
+
+/** What each way of keeping saves and costs by itself. */
+export function priceLines(prices: readonly FormPrice[]): string {
+  const lines = prices.map(({ slots, form, bytesSaved, seconds }) => {
+    const price = seconds === 0 ? 'nothing' : `${seconds < 0 ? '−' : ''}${formatDuration(Math.abs(seconds))}`;
+    return `  ${formatBytes(bytesSaved).padStart(9)} for ${price.padEnd(9)} ${form.padEnd(12)} ${slots.join(', ')}`;
+  });
+  return ['\nWhat each form saves and costs in all blocks, if everything else is kept:', ...lines].join('\n');
 }
 
 /** Blocks that a table of the largest lists. */
@@ -86,11 +117,11 @@ export function comparisonTable(
   const roles = rolesInUse(planned.map(({ prediction }) => prediction.memory.byRole));
   const fits = budget === undefined ? [] : [`fits ${formatBytes(budget)}`];
   const table = plainTable(
-    ['method', 'peak', '', ...roles.map((role) => roleStyles[role].label), 'arithmetic', ...fits],
+    ['method', 'peak', '', ...roles.map((role) => roleStyles[role].label), 'arithmetic', 'time', ...fits],
     colors,
   );
   const first = planned[0].prediction;
-  for (const { name, prediction } of planned) {
+  for (const { name, prediction, seconds } of planned) {
     const { memory, flops } = prediction;
     table.push([
       name,
@@ -98,6 +129,7 @@ export function comparisonTable(
       prediction === first ? '' : formatChange(memory.peak / first.memory.peak),
       ...roles.map((role) => (memory.byRole[role] > 0 ? formatBytes(memory.byRole[role]) : '–')),
       prediction === first ? formatFlops(flops) : formatChange(flops / first.flops),
+      prediction === first ? formatDuration(seconds) : formatChange(seconds / planned[0].seconds),
       ...(budget === undefined ? [] : [memory.peak <= budget ? 'yes' : 'no']),
     ]);
   }

@@ -29,7 +29,7 @@ export interface OpCall {
   readonly op: OpName;
   /** Operations of matrix products. */
   readonly flops: number;
-  /** Tensor bytes that the op must at least move: what it reads, writes, or (twice) updates. */
+  /** Tensor bytes that the op moves: what it reads, writes, or (twice) updates. */
   readonly bytes: number;
   /** Whether any of its tensors is stored in bf16. */
   readonly bf16: boolean;
@@ -124,10 +124,18 @@ export class Engine implements Disposable {
     this.#observer = observer;
   }
 
-  /** Copies values into a tensor; bf16 rounds to nearest, ties to even. */
-  write(tensor: Tensor, values: Numbers): void {
+  /**
+   * Copies values into a tensor; bf16 rounds to nearest, ties to even.
+   *
+   * @param values or what makes them, which is not asked where nothing is computed
+   */
+  write(tensor: Tensor, values: Numbers | (() => Numbers)): void {
     assertLive(tensor);
     assertWithin('write', tensor);
+    if (typeof values === 'function') {
+      if (this.name !== 'dry') this.write(tensor, values());
+      return;
+    }
     if (values.length !== sizeOf(tensor.shape)) {
       throw new ShapeError(`write to "${tensor.storage.name}" [${tensor.shape}]: ${values.length} values`);
     }
@@ -192,7 +200,7 @@ function describeCall<A>(op: OpName, spec: OpSpec<A>, args: A, flops: number): O
     bytes += byteLength(tensor.shape, tensor.dtype) * (spec.access[key] === 'update' ? 2 : 1);
     bf16 ||= tensor.dtype === 'bf16';
   }
-  return { op, flops, bytes, bf16 };
+  return { op, flops, bytes: spec.traffic?.(args) ?? bytes, bf16 };
 }
 
 /** Checks that all tensors are live and that no output overlaps another argument, except where the op allows it. */

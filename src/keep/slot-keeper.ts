@@ -1,5 +1,5 @@
 import { byteLength, sizeOf } from '../engine/index.js';
-import type { Keeper, Kept, KeptInput, Parameter, Tape, Value } from '../tape/index.js';
+import type { Keeper, Kept, KeptInput, Parameter, ReplayCost, Tape, Value } from '../tape/index.js';
 import { type Form, isSketchForm } from './form.js';
 import { PlanError } from './plan-error.js';
 import { canBeReplayed } from './replay-sources.js';
@@ -18,6 +18,8 @@ export interface KeepingRules {
 /** What became of one slot in a forward pass. */
 export interface SlotRecord {
   readonly slot: string;
+  /** The value that is kept; slots of the same value share what exact ones hold. */
+  readonly value: string;
   readonly form: Form;
   /** Bytes this slot adds to what is saved; 0 where another slot holds the same storage. */
   readonly bytes: number;
@@ -25,7 +27,7 @@ export interface SlotRecord {
   readonly exactBytes: number;
   readonly consumer: 'linear' | 'nonlinear';
   /** What making the tensor again would cost; undefined for inputs of the pass. */
-  readonly replayCost: 'elementwise' | 'gemm' | undefined;
+  readonly replayCost: ReplayCost | undefined;
 }
 
 /** Keeps each slot in the form the rules give it. */
@@ -122,6 +124,20 @@ export class SlotKeeper implements Keeper {
       sketch: 4 * value.shape[0] * rank,
       'late-sketch': 0,
     };
-    this.#onSlot({ slot, form, bytes: stored[form], exactBytes, consumer, replayCost: value.recipe?.cost });
+    this.#onSlot({
+      slot,
+      value: value.name,
+      form,
+      bytes: stored[form],
+      exactBytes,
+      consumer,
+      replayCost: replayCost(value),
+    });
   }
+}
+
+/** An op that wrote over its first input has to make that again, too. */
+function replayCost({ recipe }: Value): ReplayCost | undefined {
+  if (!recipe) return undefined;
+  return recipe.takesOver && recipe.inputs[0]?.recipe?.cost === 'gemm' ? 'gemm' : recipe.cost;
 }

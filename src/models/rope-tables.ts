@@ -12,10 +12,7 @@ export function makeRopeTables(engine: Engine, positions: number, headWidth: num
   const angle = (index: number) => Math.floor(index / half) * theta ** (-(index % half) / half);
   const table = (name: string, of: (angle: number) => number) => {
     const tensor = engine.allocate({ shape: [positions, half], role: 'data', name });
-    engine.write(
-      tensor,
-      Float32Array.from({ length: positions * half }, (_, index) => of(angle(index))),
-    );
+    engine.write(tensor, () => Float32Array.from({ length: positions * half }, (_, index) => of(angle(index))));
     return tensor;
   };
   return { cos: table('rope.cos', Math.cos), sin: table('rope.sin', Math.sin) };

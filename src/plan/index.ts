@@ -2,8 +2,17 @@
  * @module plan
  * Memory plans: recipes of methods, the training step a plan describes, its prediction and static layout.
  */
+export { type FormPrice, formPrices } from './budget/block-patterns.js';
+export { type FitOptions, type FittedPlan, fitPlan } from './budget/fit-plan.js';
+export { type Allowance, allowances, keepingEverything } from './budget/variants.js';
+export { calibrate } from './cost/calibrate.js';
+export { priceStep } from './cost/price-step.js';
+export { type KernelRates, kernelRatesSchema, workSeconds } from './cost/rates.js';
+export { recordedRates } from './cost/recorded.js';
+export type { Work } from './cost/work.js';
 export { type DryRun, dryRun, type PredictionRequest, planStep } from './dry-run.js';
 export { countPredicted, emptyBatch, evaluateBatch, type HostBatch, shapeKey } from './host-batch.js';
+
 export { bestFitBytes, type PackedLayout, packLayout } from './layout.js';
 export { type AdapterPlan, type MemoryPlan, parsePlan, type RankSpec, type SketchPlan } from './memory-plan.js';
 export { matches } from './pattern.js';

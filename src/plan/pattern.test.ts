@@ -10,6 +10,9 @@ describe('a pattern', () => {
     ['layers.*.mlp.*', 'layers.31.mlp.gate'],
     ['*.q_proj.input', 'layers.0.self_attn.q_proj.input'],
     ['norm.input', 'norm.input'],
+    ['layers.{2-11}.*', 'layers.2.mlp.gate'],
+    ['layers.{2-11}.*', 'layers.11.mlp.gate'],
+    ['{0-0}.{5-6}', '0.6'],
   ])('"%s" matches "%s"', (pattern, name) => expect(matches(pattern, name)).toBe(true));
 
   it.each([
@@ -21,6 +24,10 @@ describe('a pattern', () => {
     ['a+b', 'aab'],
     ['[ab]', 'a'],
     ['a|b', 'a'],
+    ['layers.{2-11}.*', 'layers.1.mlp.gate'],
+    ['layers.{2-11}.*', 'layers.12.mlp.gate'],
+    ['layers.{2-11}.*', 'layers.x.mlp.gate'],
+    ['{0-0}.{5-6}', '0.7'],
   ])('"%s" does not match "%s"', (pattern, name) => expect(matches(pattern, name)).toBe(false));
 
   it('takes signs of regular expressions for what they are', () => {

@@ -1,11 +1,11 @@
 import { InputError } from '../engine/index.js';
-import type { KeepingRules, Sketch } from '../keep/index.js';
+import type { Form, KeepingRules, Sketch } from '../keep/index.js';
 import { isSketchForm, PlanError } from '../keep/index.js';
 import type { SketchableLinear, TrainableModel } from '../models/index.js';
 import type { UpdateRule } from '../optim/index.js';
 import type { Parameter } from '../tape/index.js';
 import type { AdapterPlan, MemoryPlan, RankSpec, SketchPlan } from './memory-plan.js';
-import { lastMatch, matches } from './pattern.js';
+import { matches, ruleFinder } from './pattern.js';
 
 /** A plan applied to a model: what the keeper and the optimizer ask, and all sketches. */
 export interface ResolvedPlan extends KeepingRules {
@@ -21,7 +21,15 @@ export interface ResolvedPlan extends KeepingRules {
 export function resolvePlan(plan: MemoryPlan, model: TrainableModel): ResolvedPlan {
   freeze(plan, model);
   const sketched = plan.sketches ? sketchesByWeight(plan.sketches, trainedLinears(model)) : new Map<string, Sketch>();
-  const formOf = (slot: string) => lastMatch(plan.slots, slot)?.form ?? 'exact';
+  const slotRule = ruleFinder(plan.slots);
+  const scaleRule = ruleFinder(plan.updateScales);
+  const optimizerRule = ruleFinder(plan.optimizer);
+  const forms = new Map<string, Form>();
+  const formOf = (slot: string) => {
+    const form = forms.get(slot) ?? slotRule(slot)?.form ?? 'exact';
+    forms.set(slot, form);
+    return form;
+  };
   for (const { slot, weight } of trainedLinears(model)) {
     const form = formOf(slot);
     if (isSketchForm(form) !== sketched.has(weight)) {
@@ -32,19 +40,14 @@ export function resolvePlan(plan: MemoryPlan, model: TrainableModel): ResolvedPl
       );
     }
   }
-  const forms = new Map<string, ReturnType<typeof formOf>>();
   return {
     sketches: [...sketched.values()],
-    formOf(slot) {
-      const known = forms.get(slot) ?? formOf(slot);
-      forms.set(slot, known);
-      return known;
-    },
+    formOf,
     sketchOf: (weight) => sketched.get(weight.name),
     updateRule(parameter) {
       const sketch = sketched.get(parameter.name);
-      const scale = sketch ? plan.sketches?.scale : lastMatch(plan.updateScales, parameter.name)?.scale;
-      const rule = lastMatch(plan.optimizer, parameter.name);
+      const scale = sketch ? plan.sketches?.scale : scaleRule(parameter.name)?.scale;
+      const rule = optimizerRule(parameter.name);
       if (!rule)
         throw new PlanError(`plan: no optimizer is given for "${parameter.name}"`, 'add a rule that matches "*"');
       return { update: rule.update, sketch, scale: scale ?? 1 };

@@ -12,6 +12,7 @@ import {
   weightsFile,
   writeSafetensors,
 } from '../models/index.js';
+import { parsePlan } from '../plan/index.js';
 import type { TrainingSettings } from './settings.js';
 import type { WeightStore } from './weight-store.js';
 
@@ -131,6 +132,28 @@ export async function loadCheckpoint(
   const moments = [...into.optimizerState].map(([name, tensor]) => ({ name, tensor }));
   loadWeights(into.engine, moments, join(directory, optimizerFile));
   return { step: state.step, tokens: state.tokens };
+}
+
+const chosenSchema = z.looseObject({
+  plan: z.unknown(),
+  batch: z.number().int().positive(),
+  accumulate: z.number().int().positive(),
+});
+
+/**
+ * What a budget chose when the run in this directory began; undefined where there is no checkpoint.
+ *
+ * @throws CheckpointError if it cannot be read
+ */
+export async function checkpointedChoice(
+  directory: string,
+): Promise<Pick<TrainingSettings, 'plan' | 'batch' | 'accumulate'> | undefined> {
+  if (!(await hasCheckpoint(directory))) return undefined;
+  const path = join(directory, stateFile);
+  const parsed = chosenSchema.safeParse((await readState(path)).settings);
+  if (!parsed.success) throw new CheckpointError(`${path}: its settings are damaged`);
+  const { plan, batch, accumulate } = parsed.data;
+  return { plan: parsePlan(plan, path), batch, accumulate };
 }
 
 async function readState(path: string) {

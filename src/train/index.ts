@@ -2,7 +2,7 @@
  * @module train
  * The trainer: an async iterator of step reports, with checkpoints that survive a kill and resume to the same bits.
  */
-export { hasCheckpoint, settleCheckpoint } from './checkpoint.js';
+export { checkpointedChoice, hasCheckpoint, settleCheckpoint } from './checkpoint.js';
 export { type Evaluation, meanLoss } from './evaluate.js';
 export { type FineTuneOptions, type FineTuneReport, fineTune } from './fine-tune.js';
 export { availableBytes, resetResidentPeak, residentBytes, residentPeak } from './resident-memory.js';

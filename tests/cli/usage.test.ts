@@ -163,12 +163,40 @@ describe('compact plan', () => {
     expect(error).toBe('--plan and --rank exclude each other');
   });
 
+  it('chooses the cheapest plan within a budget', async () => {
+    const shape = ['--model', 'llama-60m', '--batch', '4'];
+    const chosen = z.object({ peak: bytes, arenaBytes: bytes, seconds: z.number(), plan: z.looseObject({}) });
+    const tight = chosen.parse(await compactJson(directory, 'plan', ...shape, '--memory', '900MiB'));
+    const ample = chosen.parse(await compactJson(directory, 'plan', ...shape, '--memory', '4GiB'));
+    expect(tight.arenaBytes).toBeLessThanOrEqual(900 * 2 ** 20);
+    expect(ample.peak).toBeGreaterThan(tight.peak);
+    expect(ample.seconds).toBeLessThan(tight.seconds);
+    writeTo(directory, 'fitted.json', JSON.stringify(tight.plan));
+    const again = chosen.parse(await compactJson(directory, 'plan', ...shape, '--plan', 'fitted.json'));
+    expect(again.peak).toBe(tight.peak);
+    const { stdout } = await compact(directory, 'plan', ...shape, '--memory', '900MiB');
+    expect(stdout).toMatch(/chosen within --memory: \+\d+ % of the time without recomputing/);
+  });
+
   it('refuses a budget that is too small, and says what would do', async () => {
-    const some = await refusal(2, directory, 'plan', '--model', 'llama-60m', '--batch', '4', '--memory', '900MiB');
+    const shape = ['--model', 'llama-60m', '--batch', '4'];
+    const some = await refusal(2, directory, 'plan', ...shape, '--method', 'lean', '--memory', '900MiB');
     expect(some.error).toMatch(/^the plan needs .* the budget is 900 MiB$/);
     expect(some.hint).toContain('--method compact');
-    const none = await refusal(2, directory, 'plan', '--model', 'llama-7b', '--memory', '1GiB');
+    const none = await refusal(2, directory, 'plan', '--model', 'llama-7b', '--method', 'lean', '--memory', '1GiB');
     expect(none.hint).toContain('the least is');
+    const impossible = await refusal(2, directory, 'plan', ...shape, '--memory', '600MiB');
+    expect(impossible.error).toMatch(/^no plan fits 600 MiB: the smallest possible takes \d+ MiB$/);
+    expect(impossible.hint).toMatch(/raise --memory to \d+MiB.*--allow sketch/);
+    expect((await compact(directory, 'plan', ...shape, '--memory', '660MiB', '--allow', 'sketch')).code).toBe(0);
+  });
+
+  it('refuses what --allow does not know, or cannot widen', async () => {
+    const shape = ['--model', 'llama-9m', '--allow'];
+    expect((await refusal(2, directory, 'plan', ...shape, 'magic', '--memory', '9GiB')).error).toContain('magic');
+    expect((await refusal(2, directory, 'plan', ...shape, 'sketch')).hint).toBe('add --memory');
+    const { error } = await refusal(2, directory, 'plan', ...shape, 'sketch', '--memory', '9GiB', '--method', 'lean');
+    expect(error).toContain('--allow widens');
   });
 });
 

@@ -1,17 +1,31 @@
 import { InputError } from '../../engine/index.js';
-import { type MemoryPlan, methods, type Prediction, predict } from '../../plan/index.js';
+import {
+  formPrices,
+  keepingEverything,
+  type MemoryPlan,
+  methods,
+  type Prediction,
+  type PredictionRequest,
+  predict,
+  workSeconds,
+} from '../../plan/index.js';
 import { formatBytes } from '../../report/index.js';
 import type { PlanValues } from '../command-options.js';
+import { fitToMemory } from '../fit-to-memory.js';
+import { knownRates } from '../kernel-rates.js';
 import { chooseModel, chooseSequenceLength, countParameters, type ModelChoice } from '../model-choice.js';
 import type { Output } from '../output.js';
 import { choosePlan, planAmongOthers } from '../plan-choice.js';
 import {
   blockLines,
   comparisonTable,
+  fittedLine,
   overviewLines,
   type PlannedMethod,
+  priceLines,
   roleTable,
   slotLines,
+  timeLine,
 } from '../plan-tables.js';
 import { threadsOf } from '../threads.js';
 import { refuseUnfinished } from '../training/settings.js';
@@ -25,48 +39,57 @@ export async function plan(values: PlanValues, output: Output): Promise<undefine
     await comparePlans(values, model, sequenceLength, output);
     return undefined;
   }
-  const chosen = await choosePlan(values, model.config);
-  const prediction = await predictPlan(chosen, values, model, sequenceLength);
-  await refuseOverBudget(prediction, values, model, sequenceLength);
+  const request = await requestOf(values, model, sequenceLength);
+  const fitted = await fitToMemory(values, request);
+  const settled = fitted?.request ?? request;
+  const prediction = fitted?.prediction ?? (await predict(request));
+  if (!fitted) await refuseOverBudget(prediction, values, model, sequenceLength);
+  const rates = await knownRates(settled.threads);
+  const seconds = workSeconds(prediction.work, rates);
+  const prices = await formPrices({ ...settled, plan: keepingEverything(settled.plan) }, rates, ['bf16']);
   const { peak, byRole } = prediction.memory;
-  output.say(overviewLines(model.name, countParameters(model.config), chosen.methods, values, sequenceLength));
+  const { methods: names } = settled.plan;
+  output.say(overviewLines(model.name, countParameters(model.config), names, settled, sequenceLength));
+  if (fitted) output.say(fittedLine(fitted));
   output.say(roleTable(prediction, output.colors));
+  output.say(timeLine(seconds, rates.machine));
   output.say(blockLines(prediction.atPeak));
   output.say(slotLines(prediction.slots));
+  output.say(priceLines(prices));
   output.result({
     peak,
     byRole,
     flops: prediction.flops,
-    plan: chosen,
+    plan: settled.plan,
+    batch: settled.batch,
+    accumulate: settled.accumulate,
+    seconds,
+    rates: rates.machine,
     savedPeak: prediction.memory.peakByRole.saved,
     persistentBytes: prediction.persistentBytes,
     arenaBytes: prediction.arenaBytes,
     atPeak: prediction.atPeak.slice(0, 24),
     slots: prediction.slots,
+    prices,
   });
   return undefined;
 }
 
-function predictPlan(
+async function requestOf(values: PlanValues, model: ModelChoice, sequenceLength: number): Promise<PredictionRequest> {
+  return requestFor(await choosePlan(values, model.config), values, model, sequenceLength);
+}
+
+function requestFor(
   chosen: MemoryPlan,
   values: PlanValues,
   { config }: ModelChoice,
   sequenceLength: number,
-): Promise<Prediction> {
+): PredictionRequest {
   const { batch, accumulate, clip, seed } = values;
   // Memory and flops do not depend on these.
   const optimizer = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilonForm: 'standard', weightDecay: 0 } as const;
-  return predict({
-    config,
-    plan: chosen,
-    batch,
-    accumulate,
-    sequenceLength,
-    threads: threadsOf(values),
-    optimizer,
-    clip,
-    seed,
-  });
+  const threads = threadsOf(values);
+  return { config, plan: chosen, batch, accumulate, sequenceLength, threads, optimizer, clip, seed };
 }
 
 async function comparePlans(
@@ -82,12 +105,13 @@ async function comparePlans(
   output.say(overviewLines(model.name, countParameters(model.config), [], values, sequenceLength));
   output.say(comparisonTable(planned, values.memory, output.colors));
   output.result({
-    rows: planned.map(({ name, plan: document, prediction: { memory, flops } }) => ({
+    rows: planned.map(({ name, plan: document, seconds, prediction: { memory, flops } }) => ({
       method: name,
       peak: memory.peak,
       byRole: memory.byRole,
       savedPeak: memory.peakByRole.saved,
       flops,
+      seconds,
       ...(values.memory !== undefined && { fits: memory.peak <= values.memory }),
       plan: document,
     })),
@@ -101,13 +125,15 @@ async function predictAll(
   sequenceLength: number,
 ): Promise<readonly PlannedMethod[]> {
   const combinations = [...Object.keys(methods), 'compact,checkpoint', 'compact-shared,checkpoint'];
+  const rates = await knownRates(threadsOf(values));
   const planned: PlannedMethod[] = [];
   for (const name of combinations) {
     const names = name.split(',');
     const document = planAmongOthers(names, values, model.config);
     // A fused update cannot do what needs all gradients at once.
     if (document.update === 'fused' && (values.accumulate > 1 || values.clip !== undefined)) continue;
-    planned.push({ name, plan: document, prediction: await predictPlan(document, values, model, sequenceLength) });
+    const prediction = await predict(requestFor(document, values, model, sequenceLength));
+    planned.push({ name, plan: document, prediction, seconds: workSeconds(prediction.work, rates) });
   }
   return planned;
 }

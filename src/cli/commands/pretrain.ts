@@ -1,10 +1,13 @@
 import { predict } from '../../plan/index.js';
 import { runHeadline, writeRunReport, writeRunSummary } from '../../report/index.js';
+import { checkpointedChoice, type TrainingSettings } from '../../train/index.js';
 import type { PretrainValues } from '../command-options.js';
+import { choosesByMemory, fitToMemory } from '../fit-to-memory.js';
 import { interrupted, withInterrupt } from '../interrupt.js';
 import { chooseModel, type ModelChoice } from '../model-choice.js';
 import type { Output } from '../output.js';
 import { choosePlan } from '../plan-choice.js';
+import { fittedLine } from '../plan-tables.js';
 import { threadsOf } from '../threads.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
 import { openRunData } from '../training/data.js';
@@ -23,11 +26,10 @@ import { type RunRequest, trainRun } from '../training/train-run.js';
 /** `compact pretrain`. */
 export async function pretrain(values: PretrainValues, output: Output): Promise<number> {
   const chosen = chooseModel(values);
-  const plan = await choosePlan(values, chosen.config);
-  requireAdaptable(plan, values.init);
-  const draft = chooseSettings(values, chosen.config, plan);
-  // What does not fit together shows before a long text is encoded.
-  await predict({ ...draft, threads: threadsOf(values), clip: draft.clip ?? undefined });
+  const named = await choosePlan(values, chosen.config);
+  requireAdaptable(named, values.init);
+  const draft = await settle(chooseSettings(values, chosen.config, named), values, output);
+  const { plan } = draft;
   await prepareRunDirectory(values.out, values.resume);
   const tokenizer = await chooseTokenizer(values.tokenizer, chosen.directory, values.data);
   if (tokenizer) requireFittingTokenizer(tokenizer, chosen.config.vocabSize, true);
@@ -46,6 +48,22 @@ export async function pretrain(values: PretrainValues, output: Output): Promise<
   tell(summary, report, outcome.interrupted, output);
   output.result({ ...runResult(summary), interrupted: outcome.interrupted });
   return outcome.interrupted ? interrupted : 0;
+}
+
+/** Settings with the plan that the budget chooses. What does not fit together shows before a long text is encoded. */
+async function settle(draft: TrainingSettings, values: PretrainValues, output: Output): Promise<TrainingSettings> {
+  const request = { ...draft, threads: threadsOf(values), clip: draft.clip ?? undefined };
+  // The choice stands for the whole run, even where kernels have been measured anew since.
+  const earlier = values.resume && choosesByMemory(values) ? await checkpointedChoice(values.out) : undefined;
+  if (earlier) return { ...draft, ...earlier };
+  const fitted = await fitToMemory(values, request);
+  if (!fitted) {
+    await predict(request);
+    return draft;
+  }
+  output.note(fittedLine(fitted));
+  const { plan, batch, accumulate } = fitted.request;
+  return { ...draft, plan, batch, accumulate };
 }
 
 function noteUnusedWeights({ directory, name }: ModelChoice, { init, resume }: PretrainValues, output: Output): void {

@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.js';
+import { byteLength, type Tensor } from '../tensor.js';
 import { expectTensor, matrix, type OpSpec } from './spec.js';
 
 /** Rows of a table by token id: out[i] = table[ids[i]]. Ids must lie in [0, V); callers check them where they enter. */
@@ -21,6 +21,7 @@ export const embedding: OpSpec<EmbeddingArgs> = {
     expectTensor('embedding out', out, [tokens, width]);
   },
   flops: () => 0,
+  traffic: ({ ids, out }) => byteLength(ids.shape, ids.dtype) + 2 * byteLength(out.shape, out.dtype),
 };
 
 /** Gradient of the table: dTable[ids[i]] += dy[i], each row summed in the order of i. */
@@ -43,4 +44,5 @@ export const embeddingBackward: OpSpec<EmbeddingBackwardArgs> = {
     expectTensor('embeddingBackward dTable', dTable, dTable.shape);
   },
   flops: () => 0,
+  traffic: ({ ids, dy }) => byteLength(ids.shape, ids.dtype) + 3 * byteLength(dy.shape, dy.dtype),
 };

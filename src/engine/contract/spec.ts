@@ -21,6 +21,8 @@ export interface OpSpec<A> {
   check(args: A): void;
   /** Floating-point operations of the matrix products in the op (a multiply-add counts 2); 0 for memory-bound ops. */
   flops(args: A): number;
+  /** Bytes that the op moves, where that is less than all of its tensors. */
+  traffic?(args: A): number;
   /** Bytes of scratch the kernels may use, for this many threads; counted as `workspace` while the op runs. */
   scratch?(args: A, threads: number): number;
 }

@@ -1,0 +1,192 @@
+import { type Form, isSketchForm, type SlotRecord } from '../../keep/index.js';
+import { type KernelRates, workSeconds } from '../cost/rates.js';
+import { type DryRun, dryRun, type PredictionRequest } from '../dry-run.js';
+import type { MemoryPlan } from '../memory-plan.js';
+import { type Priced, paretoFront, pricePerByte } from './frontier.js';
+
+type SlotRules = MemoryPlan['slots'];
+
+/** A value within a block: its slots, without the block's name, and how they can all be kept; the first form is `exact`. */
+interface Choice {
+  readonly slots: readonly string[];
+  readonly forms: readonly Form[];
+}
+
+/** How each value of a block is kept, in the order of the choices, with what that holds and takes per block. */
+export interface BlockPattern extends Priced {
+  /** Rules for the blocks from `first` to `last`. */
+  rules(first: number, last: number): SlotRules;
+}
+
+interface Explored extends BlockPattern {
+  readonly picks: readonly number[];
+}
+
+/** The block whose slots are looked at; blocks are alike, so that one speaks for all. */
+const block = 'layers.0.';
+
+/**
+ * The ways to keep what one block needs for backward that no other way beats, from the fastest to the smallest. Bytes and
+ * seconds come from dry runs of a model with one block.
+ *
+ * The choices interact (who recomputes attention needs q, k and v), so the walk goes from the fastest way to the smallest by
+ * the cheapest byte each time, and back again, looking at every neighbour on its way.
+ *
+ * @param request of the whole model, with a plan whose blocks keep everything
+ * @param lossy forms besides exact and recomputed ones that a value may have
+ */
+export async function blockPatterns(
+  request: PredictionRequest,
+  rates: KernelRates,
+  lossy: readonly Form[],
+): Promise<readonly BlockPattern[]> {
+  const single = oneBlock(request);
+  const start = await dryRun(single);
+  const choices = choicesOf(start.slots, lossy);
+  const known = new Map<string, Explored>();
+  const price = async (picks: readonly number[]): Promise<Explored> => {
+    const key = picks.join();
+    const found = known.get(key);
+    if (found) return found;
+    const rules = (first: number, last: number) => rulesOf(choices, picks, first, last);
+    const plan = { ...single.plan, slots: [...single.plan.slots, ...rules(0, 0)] };
+    const explored = { picks, rules, ...priced(await dryRun({ ...single, plan }), rates) };
+    known.set(key, explored);
+    return explored;
+  };
+  let current = await price(choices.map(() => 0));
+  const cheapestByte = await walker(current, choices, price, ({ bytes }, from) => bytes < from.bytes, bytePrice);
+  for (let next: Explored | undefined = current; next; next = await cheapestByte(current)) current = next;
+  const dearestSecond = await walker(current, choices, price, ({ seconds }, from) => seconds < from.seconds, gain);
+  for (let next: Explored | undefined = current; next; next = await dearestSecond(current)) current = next;
+  return paretoFront([...known.values()]);
+}
+
+/** What one form of one value saves and costs in all blocks, when everything else is kept. */
+export interface FormPrice {
+  /** Without the block's name. */
+  readonly slots: readonly string[];
+  readonly form: Form;
+  readonly bytesSaved: number;
+  readonly seconds: number;
+}
+
+/** Prices of single changes, from the cheapest byte to the dearest. */
+export async function formPrices(
+  request: PredictionRequest,
+  rates: KernelRates,
+  lossy: readonly Form[],
+): Promise<readonly FormPrice[]> {
+  const single = oneBlock(request);
+  const start = await dryRun(single);
+  const choices = choicesOf(start.slots, lossy);
+  const everything = priced(start, rates);
+  const layers = request.config.numHiddenLayers;
+  const prices: FormPrice[] = [];
+  for (const [index, { slots, forms }] of choices.entries()) {
+    for (const [pick, form] of forms.entries()) {
+      if (pick === 0) continue;
+      const rules = rulesOf(choices, choices.map(() => 0).with(index, pick), 0, 0);
+      const plan = { ...single.plan, slots: [...single.plan.slots, ...rules] };
+      const { bytes, seconds } = priced(await dryRun({ ...single, plan }), rates);
+      prices.push({
+        slots,
+        form,
+        bytesSaved: layers * (everything.bytes - bytes),
+        seconds: layers * (seconds - everything.seconds),
+      });
+    }
+  }
+  return prices.toSorted((a, b) => a.seconds * b.bytesSaved - b.seconds * a.bytesSaved);
+}
+
+/** One micro-batch through one block; the head in one piece, since it is not what is asked. */
+function oneBlock(request: PredictionRequest): PredictionRequest {
+  const { plan, batch, sequenceLength, config } = request;
+  return {
+    ...request,
+    accumulate: 1,
+    config: { ...config, numHiddenLayers: 1 },
+    plan: { ...plan, loss: { form: 'fused', chunk: batch * sequenceLength } },
+  };
+}
+
+function priced({ slots, work }: DryRun, rates: KernelRates): Priced {
+  const bytes = slots.reduce((sum, slot) => (slot.slot.startsWith(block) ? sum + slot.bytes : sum), 0);
+  return { bytes, seconds: workSeconds(work, rates) };
+}
+
+/** Values that a block makes itself; its input comes from the block before. */
+function choicesOf(slots: readonly SlotRecord[], lossy: readonly Form[]): readonly Choice[] {
+  const byValue = new Map<string, SlotRecord[]>();
+  for (const record of slots) {
+    if (!record.slot.startsWith(block) || !record.value.startsWith(block) || isSketchForm(record.form)) continue;
+    byValue.set(record.value, [...(byValue.get(record.value) ?? []), record]);
+  }
+  return [...byValue.values()].map((records) => {
+    const [{ replayCost, exactBytes }] = records;
+    const replay: Form[] = replayCost === undefined ? [] : [replayCost === 'gemm' ? 'replay-gemm' : 'replay'];
+    // Row statistics are too small to be worth a rounding.
+    const large = exactBytes * 64 >= Math.max(...slots.map((record) => record.exactBytes));
+    return {
+      slots: records.map(({ slot }) => slot.slice(block.length)),
+      forms: ['exact', ...(large ? lossy : []), ...replay],
+    };
+  });
+}
+
+function rulesOf(choices: readonly Choice[], picks: readonly number[], first: number, last: number): SlotRules {
+  const blocks = first === last ? `layers.${first}.` : `layers.{${first}-${last}}.`;
+  return choices.flatMap(({ slots, forms }, index) =>
+    picks[index] === 0 ? [] : slots.map((slot) => ({ match: `${blocks}${slot}`, form: forms[picks[index]] })),
+  );
+}
+
+type Price = (picks: readonly number[]) => Promise<Explored>;
+
+/** A change of one choice, with what it was last known to be worth; less is better. */
+interface Change {
+  readonly index: number;
+  readonly pick: number;
+  worth: number;
+}
+
+/**
+ * Makes steps to the best neighbour. Changes are hardly worth more after other changes than before, so those that were worse
+ * are looked at again only when they come to the front.
+ */
+async function walker(
+  start: Explored,
+  choices: readonly Choice[],
+  price: Price,
+  leadsOn: (to: Explored, from: Explored) => boolean,
+  worth: (to: Explored, from: Explored) => number,
+): Promise<(from: Explored) => Promise<Explored | undefined>> {
+  const changes = choices.flatMap(({ forms }, index) => forms.map((_, pick): Change => ({ index, pick, worth: 0 })));
+  const look = async ({ index, pick }: Change, from: Explored) => {
+    const to = await price(from.picks.with(index, pick));
+    return { to, worth: leadsOn(to, from) ? worth(to, from) : Number.POSITIVE_INFINITY };
+  };
+  for (const change of changes) change.worth = (await look(change, start)).worth;
+  return async (from) => {
+    const fresh = new Set<Change>();
+    for (;;) {
+      changes.sort((a, b) => a.worth - b.worth);
+      const [best] = changes;
+      const looked = await look(best, from);
+      best.worth = looked.worth;
+      if (fresh.has(best)) return looked.worth < Number.POSITIVE_INFINITY ? looked.to : undefined;
+      fresh.add(best);
+    }
+  };
+}
+
+/** Seconds for each byte that `to` saves. */
+function bytePrice(to: Explored, from: Explored): number {
+  return pricePerByte(from, to);
+}
+
+/** Bytes for each second that `to` saves. */
+function gain(to: Explored, from: Explored): number {
+  return to.bytes <= from.bytes ? Number.NEGATIVE_INFINITY : 1 / pricePerByte(to, from);
+}

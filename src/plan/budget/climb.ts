@@ -1,0 +1,128 @@
+import { type PricedStep, priceStep } from '../cost/price-step.js';
+import type { KernelRates } from '../cost/rates.js';
+import type { PredictionRequest } from '../dry-run.js';
+import type { MemoryPlan } from '../memory-plan.js';
+import type { BlockPattern } from './block-patterns.js';
+import { convexHull, paretoFront } from './frontier.js';
+import { heldBytes, makeLadder, planOf, type Rung } from './ladder.js';
+
+/** A plan with what dry runs say of it. */
+export interface PricedPlan extends PricedStep {
+  readonly plan: MemoryPlan;
+}
+
+/** Ways to keep a block, found when they are first asked for. */
+export type Patterns = () => Promise<readonly BlockPattern[]>;
+
+/**
+ * Finds the fastest plan whose peak is within a budget, where only the way of keeping is free.
+ *
+ * The peak is a maximum over a timeline, and each choice moves it in its own way; so bytes held only guide the search along
+ * the ladder, and a dry run of the whole step decides. About ten of them are enough.
+ */
+export class Climb {
+  readonly #request: PredictionRequest;
+  readonly #rates: KernelRates;
+  readonly #patterns: Patterns;
+  readonly #seen = new Map<MemoryPlan | Rung, PricedPlan>();
+  #ladder: readonly Rung[] | undefined;
+
+  /** @param request with a plan whose blocks keep everything */
+  constructor(request: PredictionRequest, rates: KernelRates, patterns: Patterns) {
+    this.#request = request;
+    this.#rates = rates;
+    this.#patterns = patterns;
+  }
+
+  /** The plan that recomputes least. */
+  fastest(): Promise<PricedPlan> {
+    return this.#pricePlan(this.#request.plan, this.#request.plan);
+  }
+
+  /** The plan that takes least, whatever its time. */
+  async smallest(): Promise<PricedPlan> {
+    const { simple, dropping } = await this.#rungs();
+    const all: PricedPlan[] = [];
+    for (const rung of [...simple.filter(isUniform), ...dropping]) all.push(await this.#price(rung));
+    return all.toSorted((a, b) => a.peak - b.peak)[0];
+  }
+
+  /** The fastest plan within the budget; undefined where there is none. */
+  async find(budget: number): Promise<PricedPlan | undefined> {
+    const { simple, dropping } = await this.#rungs();
+    const index = await this.#lowestFitting(simple, budget);
+    if (index !== undefined) return this.#refine(simple, index, budget);
+    // Rungs that drop block inputs have no order: all are looked at.
+    const fitting: PricedPlan[] = [];
+    for (const rung of dropping) {
+      const priced = await this.#price(rung);
+      if (priced.peak <= budget) fitting.push(priced);
+    }
+    return fitting.toSorted((a, b) => a.seconds - b.seconds)[0];
+  }
+
+  /** Rungs that keep every block's input, in order; and those that drop some. */
+  async #rungs() {
+    this.#ladder ??= makeLadder(convexHull(await this.#patterns()), this.#request.config.numHiddenLayers);
+    const simple = this.#ladder.filter(({ every }) => every === 1);
+    return { simple, dropping: this.#ladder.slice(simple.length) };
+  }
+
+  #price(rung: Rung): Promise<PricedPlan> {
+    return this.#pricePlan(rung, planOf(this.#request.plan, rung));
+  }
+
+  async #pricePlan(key: MemoryPlan | Rung, plan: MemoryPlan): Promise<PricedPlan> {
+    const known = this.#seen.get(key);
+    if (known) return known;
+    const priced = { plan, ...(await priceStep({ ...this.#request, plan }, this.#rates)) };
+    this.#seen.set(key, priced);
+    return priced;
+  }
+
+  /** The first rung that fits; between one that does not and one that does, bytes held say where to look next. */
+  async #lowestFitting(rungs: readonly Rung[], budget: number): Promise<number | undefined> {
+    const fits = async (index: number) => (await this.#price(rungs[index])).peak <= budget;
+    if (await fits(0)) return 0;
+    let below = 0;
+    let fitting = rungs.length - 1;
+    // What is recomputed has to lie somewhere, too: the smallest way of keeping need not have the smallest peak.
+    while (!(await fits(fitting))) {
+      fitting = rungs.findLastIndex((rung, index) => index < fitting && isUniform(rung));
+      if (fitting <= 0) return undefined;
+    }
+    for (let guided = true; fitting - below > 1; guided = !guided) {
+      const wanted = heldBytes(rungs[below]) - ((await this.#price(rungs[below])).peak - budget);
+      const guess = rungs.findIndex((rung, index) => index > below && heldBytes(rung) <= wanted);
+      const middle = (below + fitting) >> 1;
+      // Every other step halves the rest, so that a bad guide costs no more than twice the steps.
+      const next = guided ? Math.min(Math.max(guess < 0 ? middle : guess, below + 1), fitting - 1) : middle;
+      if (await fits(next)) fitting = next;
+      else below = next;
+    }
+    return fitting;
+  }
+
+  /** The block that went over last may do with less: a way between its two, which mixing whole blocks does not reach. */
+  async #refine(rungs: readonly Rung[], index: number, budget: number): Promise<PricedPlan> {
+    const found = await this.#price(rungs[index]);
+    if (index === 0) return found;
+    const [rung, before] = [rungs[index], rungs[index - 1]];
+    const block = rung.blocks.findIndex((pattern, at) => pattern !== before.blocks[at]);
+    const missing = (await this.#price(before)).peak - budget;
+    const [from, to] = [before.blocks[block], rung.blocks[block]];
+    const between = (await this.#patterns()).filter(
+      ({ bytes, seconds }) => seconds < to.seconds && bytes <= from.bytes - missing && bytes < from.bytes,
+    );
+    for (const pattern of paretoFront(between).slice(0, 3)) {
+      const refined = await this.#price({ ...before, blocks: before.blocks.with(block, pattern) });
+      if (refined.peak <= budget && refined.seconds < found.seconds) return refined;
+    }
+    return found;
+  }
+}
+
+/** Whether all blocks keep the same. */
+function isUniform({ blocks }: Rung): boolean {
+  return blocks.every((pattern) => pattern === blocks[0]);
+}

@@ -13,11 +13,8 @@ constexpr int64_t most8bitBlock = 4096;
 
 INLINE Vec magnitudeOf(Vec x) { return asFloats(bitAnd(asWords(x), setWords(0x7fffffff))); }
 
-/** x ← x / scale, so that codes can be looked up; all 0 where the scale is. */
-INLINE void relativeTo(float scale, float* x, int64_t count) {
-  const Vec divisor = set(scale > 0 ? scale : 1.0f);
-  forEachVec(count, [&](auto at, auto put) { put(x, div(at(x), divisor)); });
-}
+/** Divisor that makes magnitudes relative to the largest one; they are all 0 where that is. */
+INLINE Vec divisorOf(float scale) { return set(scale > 0 ? scale : 1.0f); }
 
 /** One block: m and v are room for its moments. */
 INLINE void adam8bitBlock(const compact::Adam8bitDirectionCall& call, const AdamConstants& constants, Vec factor, int64_t block,
@@ -42,15 +39,16 @@ INLINE void adam8bitBlock(const compact::Adam8bitDirectionCall& call, const Adam
   });
   call.firstScales[block] = reduceMax(largestFirst);
   call.secondScales[block] = reduceMax(largestSecond);
-  relativeTo(call.firstScales[block], m, count);
+  const Vec firstDivisor = divisorOf(call.firstScales[block]), secondDivisor = divisorOf(call.secondScales[block]);
+  const Vec least = set(unsignedMagnitudes.values[1]);
+  forEachVec(count, [&](auto at, auto put) {
+    put(m, div(at(m), firstDivisor));
+    // A positive second moment never becomes 0, not even one that the division loses.
+    const Vec second = div(at(v), secondDivisor);
+    put(v, select(less(zero(), at(v)), max(second, least), second));
+  });
   for (int64_t i = 0; i < count; i++) firstCodes[i] = signedCode(m[i]);
-  // A positive second moment never becomes 0, not even one that the division loses.
-  for (int64_t i = 0; i < count; i++) secondCodes[i] = v[i] > 0 ? 1 : 0;
-  relativeTo(call.secondScales[block], v, count);
-  for (int64_t i = 0; i < count; i++) {
-    const uint8_t code = unsignedCode(v[i]);
-    if (code > secondCodes[i]) secondCodes[i] = code;
-  }
+  for (int64_t i = 0; i < count; i++) secondCodes[i] = unsignedCode(v[i]);
 }
 
 /** gradient ← factor·U. */

@@ -71,25 +71,39 @@ constexpr SignedValues makeSignedValues() {
 }
 constexpr SignedValues signedValues = makeSignedValues();
 
-/** Index of the value nearest to a magnitude in [0, 1]; anything else, NaN too, gives some index. */
+/**
+ * Index of the value nearest to a magnitude in [0, 1], given by its bits; anything else, NaN too, gives some index. Positive floats
+ * are ordered as their bits are, so that everything here is integers without a branch: signs and sizes are unpredictable.
+ */
 template <int count>
-INLINE int nearestMagnitude(const Magnitudes<count>& m, float magnitude) {
+INLINE int32_t nearestMagnitude(const Magnitudes<count>& m, int32_t magnitude) {
   constexpr int32_t firstKey = (127 - codeOctaves) * octaveParts;
+  int32_t key = (magnitude >> 16) - firstKey;
+  key &= ~(key >> 31);
+  const int32_t beyond = codeKeys - 1 - key;
+  key += beyond & (beyond >> 31);
+  const int32_t nearest = m.first[key];
+  int32_t boundary;
+  __builtin_memcpy(&boundary, m.boundaries + nearest, sizeof boundary);
+  return nearest + static_cast<int32_t>(static_cast<uint32_t>(boundary - magnitude) >> 31);
+}
+
+INLINE int32_t bitsOf(float x) {
   int32_t bits;
-  __builtin_memcpy(&bits, &magnitude, sizeof bits);
-  int32_t key = ((bits & 0x7fffffff) >> 16) - firstKey;
-  key = key < 0 ? 0 : key >= codeKeys ? codeKeys - 1 : key;
-  const int nearest = m.first[key];
-  return nearest + (magnitude > m.boundaries[nearest] ? 1 : 0);
+  __builtin_memcpy(&bits, &x, sizeof bits);
+  return bits;
 }
 
 INLINE uint8_t signedCode(float x) {
-  const int index = nearestMagnitude(signedMagnitudes, __builtin_fabsf(x));
-  if (x < 0) return static_cast<uint8_t>(signedZero - (index < signedZero ? index : signedZero));
-  return static_cast<uint8_t>(signedZero + index);
+  const int32_t bits = bitsOf(x), negative = bits >> 31;
+  int32_t index = nearestMagnitude(signedMagnitudes, bits & 0x7fffffff);
+  index -= negative & (index >> 7);  // 1 has no negative
+  return static_cast<uint8_t>(signedZero + ((index ^ negative) - negative));
 }
 
-INLINE uint8_t unsignedCode(float x) { return static_cast<uint8_t>(nearestMagnitude(unsignedMagnitudes, x)); }
+INLINE uint8_t unsignedCode(float x) {
+  return static_cast<uint8_t>(nearestMagnitude(unsignedMagnitudes, bitsOf(x) & 0x7fffffff));
+}
 
 }  // namespace
 }  // namespace COMPACT_TIER

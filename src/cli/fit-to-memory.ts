@@ -9,7 +9,18 @@ type BudgetValues = OptionValues<typeof methodOptions> &
   Pick<OptionValues<typeof shapeOptions>, 'memory'>;
 
 /** Methods that leave open how slots are kept: they are about gradients, optimizer states and updates. */
-const openMethods: ReadonlySet<string> = new Set(['compact', 'compact-shared', 'compact-down', 'fused-update']);
+const openMethods: ReadonlySet<string> = new Set([
+  'compact',
+  'compact-shared',
+  'compact-down',
+  'fused-update',
+  'adam8bit',
+  'adam-mini',
+  'adafactor',
+  'lomo',
+  'adalomo',
+  'muon',
+]);
 
 /**
  * Whether `--memory` is to choose how slots are kept: nothing else says it.

@@ -81,7 +81,7 @@ export const shapeOptions = {
 export const budgetOptions = {
   allow: optional(
     '<list>',
-    'let --memory choose approximations too: sketch, quantize, split (default: exact gradients only)',
+    'let --memory choose approximations too: sketch, quantize, states, split (default: exact gradients only)',
     parse.list,
   ),
 };

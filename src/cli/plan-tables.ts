@@ -1,7 +1,14 @@
 import Table from 'cli-table3';
 import pico from 'picocolors';
 import type { Role } from '../engine/index.js';
-import type { FittedPlan, FormPrice, MemoryPlan, PeakBlock, Prediction } from '../plan/index.js';
+import {
+  type FittedPlan,
+  type FormPrice,
+  type MemoryPlan,
+  type PeakBlock,
+  type Prediction,
+  paretoFront,
+} from '../plan/index.js';
 import {
   formatBytes,
   formatChange,
@@ -121,10 +128,11 @@ export function comparisonTable(
     colors,
   );
   const first = planned[0].prediction;
+  const front = new Set(frontOf(planned));
   for (const { name, prediction, seconds } of planned) {
     const { memory, flops } = prediction;
     table.push([
-      name,
+      front.has(name) ? `* ${name}` : `  ${name}`,
       formatBytes(memory.peak),
       prediction === first ? '' : formatChange(memory.peak / first.memory.peak),
       ...roles.map((role) => (memory.byRole[role] > 0 ? formatBytes(memory.byRole[role]) : '–')),
@@ -133,7 +141,13 @@ export function comparisonTable(
       ...(budget === undefined ? [] : [memory.peak <= budget ? 'yes' : 'no']),
     ]);
   }
-  return table.toString();
+  return `${table}\n* no other is both smaller and faster`;
+}
+
+/** Methods that no other beats in both memory and predicted time. */
+export function frontOf(planned: readonly PlannedMethod[]): readonly string[] {
+  const priced = planned.map(({ name, seconds, prediction }) => ({ name, seconds, bytes: prediction.memory.peak }));
+  return paretoFront(priced).map(({ name }) => name);
 }
 
 /** `layers.3.mlp` → `layers.*.mlp`. */

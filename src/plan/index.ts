@@ -4,6 +4,7 @@
  */
 export { type FormPrice, formPrices } from './budget/block-patterns.js';
 export { type FitOptions, type FittedPlan, fitPlan } from './budget/fit-plan.js';
+export { paretoFront } from './budget/frontier.js';
 export { type Allowance, allowances, keepingEverything } from './budget/variants.js';
 export { calibrate } from './cost/calibrate.js';
 export { priceStep } from './cost/price-step.js';

@@ -1,6 +1,7 @@
 import { renderFigure } from './charts/figure.js';
 import { lossFigure } from './charts/loss.js';
 import { memoryFigure } from './charts/memory.js';
+import { memoryTimeFigure } from './charts/memory-time.js';
 import { compareHeadline, otherSentences } from './headline.js';
 import { runCards } from './html/cards.js';
 import { comparisonTable } from './html/comparison-table.js';
@@ -14,8 +15,8 @@ import type { CompareSummary } from './summary.js';
 /** The comparison as one self-contained HTML document. */
 export async function renderCompareReport(summary: CompareSummary): Promise<string> {
   const { title, settings, runs } = summary;
-  const [memory, byStep, bySeconds] = await Promise.all(
-    [memoryFigure(runs), lossFigure(runs, 'step'), lossFigure(runs, 'seconds')].map(
+  const [memory, byTime, byStep, bySeconds] = await Promise.all(
+    [memoryFigure(runs), memoryTimeFigure(runs), lossFigure(runs, 'step'), lossFigure(runs, 'seconds')].map(
       (figure) => figure && renderFigure(figure),
     ),
   );
@@ -28,6 +29,7 @@ export async function renderCompareReport(summary: CompareSummary): Promise<stri
     body: [
       runCards(runs),
       section(undefined, memory),
+      section(undefined, byTime),
       section(undefined, byStep && [byStep, bySeconds]),
       section('All figures', comparisonTable(runs)),
       section('What the models write', stories(runs)),

@@ -62,7 +62,26 @@ describe('the comparison', () => {
     }
     expect(shown).toContain('Tom helped the dog');
     expect(shown).toContain('AMD EPYC 7B13');
-    expect(svgs(page).length).toBe(6);
+    expect(svgs(page).length).toBe(8);
+  });
+
+  it('draws memory against time, and says which runs are on the front', async () => {
+    const figures = [
+      { peak: 300, tokensPerSecond: 100 },
+      { peak: 200, tokensPerSecond: 50 },
+      { peak: 250, tokensPerSecond: 40 },
+    ];
+    const [first] = exampleComparison().runs;
+    const runs = figures.map(({ peak, tokensPerSecond }, index) => {
+      const footprint = { peak, byRole: { weight: peak } };
+      const memory = { ...first.memory, measured: footprint, predicted: footprint };
+      return { ...first, name: `run ${index}`, tokensPerSecond, memory };
+    });
+    const page = await renderCompareReport({ ...exampleComparison(), runs });
+    expect(markupErrors(page)).toEqual([]);
+    expect(page).toContain('On the front: run 0, run 1.');
+    const timeless = runs.map((run) => ({ ...run, tokensPerSecond: 0 }));
+    expect(await renderCompareReport({ ...exampleComparison(), runs: timeless })).not.toContain('Memory against time');
   });
 
   it('escapes what people and models write', async () => {
@@ -112,7 +131,7 @@ describe('the comparison', () => {
       withRuns(({ learningRates: _, stepSeconds: __, ...run }) => ({ ...run, losses: [], validation: [] })),
     );
     expect(page).not.toContain('Loss by step');
-    expect(svgs(page).length).toBe(2);
+    expect(svgs(page).length).toBe(4);
   });
 
   it('copes with runs that took no memory and no time', async () => {

@@ -147,11 +147,18 @@ describe('compact plan', () => {
   it('shows all methods side by side', async () => {
     const result = await compactJson(directory, 'plan', '--model', 'llama-60m', '--compare', '--memory', '1GiB');
     const { rows } = z
-      .object({ rows: z.array(z.object({ method: z.string(), peak: bytes, savedPeak: bytes, fits: z.boolean() })) })
+      .object({
+        rows: z.array(
+          z.object({ method: z.string(), peak: bytes, savedPeak: bytes, fits: z.boolean(), onFront: z.boolean() }),
+        ),
+      })
       .parse(result);
     const peakOf = (name: string) => rows.find(({ method }) => method === name)?.peak ?? Number.NaN;
     expect(peakOf('lean')).toBeLessThan(peakOf('full'));
     expect(peakOf('compact')).toBeLessThan(peakOf('lean'));
+    const onFront = rows.filter((row) => row.onFront).map(({ method }) => method);
+    expect(onFront).not.toContain('full');
+    expect(onFront.length).toBeGreaterThan(1);
   });
 
   it('takes a plan document that another run wrote', async () => {

@@ -20,6 +20,7 @@ import {
   blockLines,
   comparisonTable,
   fittedLine,
+  frontOf,
   overviewLines,
   type PlannedMethod,
   priceLines,
@@ -104,6 +105,7 @@ async function comparePlans(
   const planned = await predictAll(values, model, sequenceLength);
   output.say(overviewLines(model.name, countParameters(model.config), [], values, sequenceLength));
   output.say(comparisonTable(planned, values.memory, output.colors));
+  const front = frontOf(planned);
   output.result({
     rows: planned.map(({ name, plan: document, seconds, prediction: { memory, flops } }) => ({
       method: name,
@@ -112,6 +114,7 @@ async function comparePlans(
       savedPeak: memory.peakByRole.saved,
       flops,
       seconds,
+      onFront: front.includes(name),
       ...(values.memory !== undefined && { fits: memory.peak <= values.memory }),
       plan: document,
     })),

@@ -100,6 +100,8 @@ describe('what is allowed besides', () => {
     for (const allow of [['sketch'], ['quantize'], ['sketch', 'quantize', 'split']] as const) {
       expect((await allowed(allow, smallest)).seconds).toBeLessThanOrEqual(exact.seconds);
     }
+    const rounded = await within(smallest * 0.9, {}, ['states']);
+    expect(rounded.request.plan.methods).toEqual(['adam8bit', 'fitted']);
     const tight = smallest * 0.8;
     await expect(within(tight)).rejects.toThrow(InputError);
     const { request: chosen } = await allowed(['sketch', 'split'], tight);

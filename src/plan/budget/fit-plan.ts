@@ -5,7 +5,15 @@ import type { PredictionRequest } from '../dry-run.js';
 import { type Prediction, predict } from '../predict.js';
 import { blockPatterns } from './block-patterns.js';
 import { Climb, type PricedPlan } from './climb.js';
-import { type Allowance, keepingEverything, lossChunksFor, lossyForms, updatesOf, variantsOf } from './variants.js';
+import {
+  type Allowance,
+  allowances,
+  keepingEverything,
+  lossChunksFor,
+  lossyForms,
+  updatesOf,
+  variantsOf,
+} from './variants.js';
 
 export interface FitOptions {
   /** Bytes that neither the ledger's peak nor the arena may pass. */
@@ -160,7 +168,7 @@ function tooSmall(least: number, { budget, allow }: FitOptions): InputError {
   // Rounded up, so that what is said to be enough is enough.
   const [unit, size] = least < 2 ** 25 ? ['KiB', 2 ** 10] : ['MiB', 2 ** 20];
   const wanted = Math.ceil(least / size);
-  const wider = allow.size === 0 ? ', or allow approximations: --allow sketch,quantize,split' : '';
+  const wider = allow.size === 0 ? `, or allow approximations: --allow ${allowances.join(',')}` : '';
   return new InputError(
     `no plan fits ${Math.floor(budget / size)} ${unit}: the smallest possible takes ${wanted} ${unit}`,
     `raise --memory to ${wanted}${unit}, lower --batch or --seq${wider}`,

@@ -7,9 +7,9 @@ import { saveModeRules } from '../save-modes.js';
 
 /**
  * What a budget may do besides keeping less exactly: `sketch` compresses gradients (CompAct), `quantize` rounds what is
- * kept, `split` cuts the batch into micro-batches.
+ * kept, `states` rounds Adam's moments to 8 bits, `split` cuts the batch into micro-batches.
  */
-export const allowances = ['sketch', 'quantize', 'split'] as const;
+export const allowances = ['sketch', 'quantize', 'states', 'split'] as const;
 export type Allowance = (typeof allowances)[number];
 
 /** Sets of forms, besides exact and recomputed ones, that slots may have. */
@@ -40,23 +40,30 @@ export function lossChunksFor({ plan, config, batch, sequenceLength }: Predictio
 
 /** What is to be tried, from what changes least: the request itself, then with what is allowed. */
 export function variantsOf(request: PredictionRequest, allow: ReadonlySet<Allowance>): readonly PredictionRequest[] {
-  const { plan, config, batch, accumulate } = request;
-  const sketched =
-    allow.has('sketch') && plan.sketches === null
-      ? (['compact-down', 'compact'] as const).map((name) => withSketches(plan, name, config.numHiddenLayers))
-      : [];
+  const { config, batch, accumulate } = request;
   const variants: PredictionRequest[] = [];
-  for (const one of [plan, ...sketched]) {
-    for (
-      let parts = 1;
-      batch % parts === 0 && (parts === 1 || (allow.has('split') && request.largest === undefined));
-      parts *= 2
-    ) {
-      if (parts > 1 && one.update === 'fused') break;
-      variants.push({ ...request, plan: one, batch: batch / parts, accumulate: accumulate * parts });
+  for (const plan of plansOf(request.plan, config.numHiddenLayers, allow)) {
+    for (let parts = 1; parts === 1 || (maySplit(request, allow) && batch % parts === 0); parts *= 2) {
+      if (parts > 1 && plan.update === 'fused') break;
+      variants.push({ ...request, plan, batch: batch / parts, accumulate: accumulate * parts });
     }
   }
   return variants;
+}
+
+function maySplit({ largest }: PredictionRequest, allow: ReadonlySet<Allowance>): boolean {
+  return allow.has('split') && largest === undefined;
+}
+
+/** The plan with its gradients and moments as they are, then in the ways that are allowed. */
+function plansOf(plan: MemoryPlan, layers: number, allow: ReadonlySet<Allowance>): readonly MemoryPlan[] {
+  const sketched =
+    allow.has('sketch') && plan.sketches === null
+      ? (['compact-down', 'compact'] as const).map((name) => withSketches(plan, name, layers))
+      : [];
+  const plainAdam = plan.optimizer.every(({ update }) => update.name === 'adamw');
+  const rounded = allow.has('states') && plainAdam && plan.blockCoordinate === null;
+  return [plan, ...sketched].flatMap((one) => (rounded ? [one, with8bitStates(one, layers)] : [one]));
 }
 
 function withSketches(plan: MemoryPlan, method: 'compact-down' | 'compact', layers: number): MemoryPlan {
@@ -68,4 +75,9 @@ function withSketches(plan: MemoryPlan, method: 'compact-down' | 'compact', laye
     sketches: compact.sketches,
     updateScales: [...plan.updateScales, ...compact.updateScales],
   };
+}
+
+function with8bitStates(plan: MemoryPlan, layers: number): MemoryPlan {
+  const { optimizer } = makePlan(['adam8bit'], { layers });
+  return { ...plan, methods: [...plan.methods, 'adam8bit'], optimizer };
 }

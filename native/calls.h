@@ -340,6 +340,30 @@ struct FastExpandCall {
   float* scratch;
 };
 
+struct SingularVectorsCall {
+  float *x, *out;
+  int64_t rows, columns, wanted;
+  float* scratch;
+};
+
+/** What has a scale factor of its own. */
+enum class Channels : int32_t { rows = 0, columns = 1, tensor = 2 };
+
+struct ChannelScaleCall {
+  float* x;
+  const float *projected, *direction;
+  int64_t rows, columns, projectedRows, projectedColumns;
+  Channels channels;
+  float* scratch;
+};
+
+struct LimitGrowthCall {
+  float *x, *previous;
+  int64_t count;
+  double factor;
+  float* scratch;
+};
+
 /** One kernel per op, compiled once per instruction set. */
 struct KernelTable {
   const char* name;
@@ -386,6 +410,9 @@ struct KernelTable {
   void (*adamMiniDirection)(Pool*, const AdamMiniDirectionCall&);
   void (*adafactorDirection)(Pool*, const AdafactorDirectionCall&);
   void (*normalize)(Pool*, const NormalizeCall&);
+  void (*singularVectors)(Pool*, const SingularVectorsCall&);
+  void (*channelScale)(Pool*, const ChannelScaleCall&);
+  void (*limitGrowth)(Pool*, const LimitGrowthCall&);
   /** GFLOP/s of a loop of fused multiply-adds in registers, on the calling thread. */
   double (*peak)();
 };

@@ -200,6 +200,7 @@ async function trainOneLayer(
   );
   const parameter = new Parameter('w', tensor);
   const optimizer = new Optimizer(engine, [parameter], {
+    seed: 0,
     settings: adamSettings,
     rules: () => ({ update: { name: 'adamw' }, sketch, scale }),
     projections: fixedProjection(engine, p ?? new Float64Array()),

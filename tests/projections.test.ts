@@ -1,24 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { type Engine, openEngine } from '../src/engine/index.js';
-import { type ProjectionFamily, Projections, projectionFamilies, type Sketch } from '../src/keep/index.js';
+import { Projections, projectionFamilies, type Sketch, squaredError } from '../src/keep/index.js';
 import { normalNumbers } from './contract/operands.js';
 import { relativeError } from './support/tiny.js';
 import { engineHere } from './support/training.js';
 
 const draws = 60;
 const columns = 32;
-
-/** e² of methods that project with E[P·Pᵀ] = I, whatever they project. */
-const squaredErrors: { readonly [F in ProjectionFamily]: (n: number, r: number) => number } = {
-  gaussian: (n, r) => (n + 1) / r,
-  rademacher: (n, r) => (n - 1) / r,
-  sparse: (n, r) => (n - 1) / r,
-  orthonormal: (n, r) => n / r - 1,
-  srht: (n, r) => {
-    const padded = 2 ** Math.ceil(Math.log2(n));
-    return ((n - 1) * (padded - r)) / (r * (padded - 1));
-  },
-};
 
 /** Input widths and ranks: a power of two, and one that has to be padded by half. */
 const shapes: readonly (readonly [number, number])[] = [
@@ -58,7 +46,7 @@ describe.each(projectionFamilies)('%s projections', (family) => {
       squared += relativeError(expanded, gradient) ** 2 / draws;
       for (let i = 0; i < mean.length; i++) mean[i] += expanded[i] / draws;
     }
-    const theory = squaredErrors[family](n, r);
+    const theory = squaredError(sketch);
     expect(Math.abs(squared / theory - 1)).toBeLessThan(0.03);
     // The mean over R draws is off by e/√R.
     expect(relativeError(mean, gradient) / Math.sqrt(theory / draws)).toBeGreaterThan(0.9);

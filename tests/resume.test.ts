@@ -50,6 +50,15 @@ const compact: TinySettings = { methods: 'compact', options: { updateGap: 4 } };
 
 const runs: [string, TinySettings][] = [
   ['compact', compact],
+  ['galore', { methods: 'galore', options: { updateGap: 4 } }],
+  ['apollo', { methods: 'apollo', options: { updateGap: 4 } }],
+  ['apollo-mini', { methods: 'apollo-mini', options: { updateGap: 4 } }],
+  ['compact-plus', { methods: 'compact-plus', options: { updateGap: 4 } }],
+  ['galore and adam8bit', { methods: 'galore,adam8bit', options: { updateGap: 4 } }],
+  ['prac, whose bases are saved', { methods: 'prac', options: { updateGap: 4 } }],
+  ['a compressed basis', { methods: 'compact', options: { basis: 'range-finder', updateGap: 4 } }],
+  ['reset moments', { methods: 'compact', options: { moments: 'reset', warmRestart: 3, updateGap: 4 } }],
+  ['transported moments', { methods: 'compact', options: { moments: 'transport', updateGap: 4 } }],
   ['srht', { methods: 'compact', options: { updateGap: 4, projection: 'srht' } }],
   ['orthonormal', { methods: 'compact', options: { updateGap: 4, projection: 'orthonormal' } }],
   ['shared, two micro-batches', { methods: 'compact-shared', options: { updateGap: 4 }, accumulate: 2 }],

@@ -31,6 +31,12 @@ const runs: [string, TinySettings][] = [
   ['compact with sparse projections', { methods: 'compact', options: { projection: 'sparse' } }],
   ['compact with srht projections', { methods: 'compact', options: { projection: 'srht' } }],
   ['compact-shared with clipping', { methods: 'compact-shared', clip: 0.5 }],
+  ['galore', { methods: 'galore', options: { updateGap: 2 } }],
+  ['apollo', { methods: 'apollo', clip: 0.5 }],
+  ['apollo-mini', { methods: 'apollo-mini' }],
+  ['compact-plus', { methods: 'compact-plus' }],
+  ['prac', { methods: 'prac', options: { updateGap: 2 } }],
+  ['compact with transported moments', { methods: 'compact', options: { moments: 'transport' } }],
   ['checkpoint', { methods: 'checkpoint' }],
   ['lean with clipping', { methods: 'lean', clip: 0.5 }],
   ['lean with two micro-batches', { methods: 'lean', accumulate: 2 }],
@@ -62,7 +68,7 @@ describe.skipIf(nativeMissing)(nativeTitle('a training run has the same bits'), 
     for (const threads of [2, 3]) expectSameBits(await train(given, threads), one, `${threads} threads`);
   });
 
-  it.each(runs.filter(([label]) => ['lean', 'compact', 'lean with clipping'].includes(label)))(
+  it.each(runs.filter(([label]) => ['lean', 'compact', 'lean with clipping', 'galore', 'apollo'].includes(label)))(
     'with every instruction set: %s',
     async (_, given) => {
       const results: Trained[] = [];

@@ -575,6 +575,45 @@ void fastExpand(Runner& r) {
   if (r.ok()) r.kernels.fastExpand(r.pool, c);
 }
 
+void singularVectors(Runner& r) {
+  SingularVectorsCall c{};
+  c.rows = r.read.extent(), c.columns = r.read.extent(), c.wanted = r.read.extent();
+  c.x = r.read.floats(r.read.product(c.rows, c.columns));
+  c.out = r.read.floats(r.read.product(c.wanted, c.columns));
+  c.scratch = r.read.floats(r.read.product(c.rows, 3));
+  if (c.wanted > c.rows) r.read.refuse("NATIVE_ARGUMENTS");
+  if (r.ok()) r.kernels.singularVectors(r.pool, c);
+}
+
+void channelScale(Runner& r) {
+  ChannelScaleCall c{};
+  c.rows = r.read.extent(), c.columns = r.read.extent();
+  c.projectedRows = r.read.extent(), c.projectedColumns = r.read.extent();
+  const int64_t channels = r.read.whole();
+  if (channels > 2) r.read.refuse("NATIVE_ARGUMENTS");
+  c.channels = static_cast<Channels>(channels);
+  const int64_t projected = r.read.product(c.projectedRows, c.projectedColumns);
+  c.x = r.read.floats(r.read.product(c.rows, c.columns));
+  c.projected = r.read.floats(projected);
+  c.direction = r.read.floats(projected);
+  c.scratch = r.read.floats(c.channels == Channels::rows ? c.rows : c.channels == Channels::columns ? c.columns : 1);
+  const bool fits = (c.channels != Channels::rows || c.rows == c.projectedRows) &&
+                    (c.channels != Channels::columns || c.columns == c.projectedColumns);
+  if (!fits) r.read.refuse("NATIVE_ARGUMENTS");
+  if (r.ok()) r.kernels.channelScale(r.pool, c);
+}
+
+void limitGrowth(Runner& r) {
+  LimitGrowthCall c{};
+  c.count = r.read.extent();
+  c.factor = r.read.number();
+  c.x = r.read.floats(c.count);
+  c.previous = r.read.floats(1);
+  constexpr int64_t blockElements = 16384;  // normBlockElements of the contract
+  c.scratch = r.read.floats((c.count + blockElements - 1) / blockElements);
+  if (r.ok()) r.kernels.limitGrowth(r.pool, c);
+}
+
 using OpFunction = void (*)(Runner&);
 
 constexpr OpFunction opFunctions[] = {
@@ -585,6 +624,7 @@ constexpr OpFunction opFunctions[] = {
     subtokenExpand,
     fastMatrix, fastProject, fastExpand,
     adam8bitDirection, adamMiniDirection, adafactorDirection, normalize,
+    singularVectors, channelScale, limitGrowth,
 };
 
 }  // namespace

@@ -39,7 +39,8 @@ void orthonormalizeKernel(Pool* pool, const compact::OrthonormalizeCall& call) {
         }
       });
     }
-    const Vec inverse = set(1.0f / __builtin_sqrtf(dotProduct(column, column, n)));
+    const float length = __builtin_sqrtf(dotProduct(column, column, n));
+    const Vec inverse = set(length > 0 ? 1.0f / length : 0.0f);
     forEachVec(n, [&](auto at, auto put) { put(column, mul(inverse, at(column))); });
   }
   parallelRanges(pool, n, rowGrain(r), [&](int64_t begin, int64_t end) {

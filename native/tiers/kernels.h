@@ -11,6 +11,7 @@
 #include "../elementwise/elementwise.h"
 #include "../embedding/embedding.h"
 #include "../gemm/gemm.h"
+#include "../linear-algebra/singular-vectors.h"
 #include "../loss/cross-entropy.h"
 #include "../loss/log-softmax.h"
 #include "../norms/rms-norm.h"
@@ -19,6 +20,7 @@
 #include "../optimizer/adam-8bit.h"
 #include "../optimizer/adam-mini.h"
 #include "../optimizer/adam.h"
+#include "../optimizer/channel-scale.h"
 #include "../optimizer/clip.h"
 #include "../peak/peak-f32.h"
 #include "../quantize/quantize.h"
@@ -76,6 +78,9 @@ constexpr compact::KernelTable kernelTable(const char* name) {
       adamMiniDirectionKernel,
       adafactorDirectionKernel,
       normalizeKernel,
+      singularVectorsKernel,
+      channelScaleKernel,
+      limitGrowthKernel,
       peakF32,
   };
 }

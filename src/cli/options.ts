@@ -29,16 +29,49 @@ export const methodOptions = {
   plan: optional('<file>', 'a plan document instead of --method', parse.text),
   rank: optional(
     '<r>',
-    'rank of sketches: a whole number, or a ratio of the input width: 0.25, 1/4, n/4; of adapters: a whole number',
+    'rank of sketches and subspaces: a whole number, or a ratio of the input width: 0.25, 1/4, n/4; of adapters: a whole number',
     parse.rank,
   ),
-  updateGap: optional('<steps>', 'steps between new projections, or never (default: 50)', parse.updateGap),
-  scale: optional('<a>', 'alpha, factor on the updates of sketched layers (default: 0.25)', parse.positive),
+  updateGap: optional(
+    '<steps>',
+    'steps between new projections, or never (default: 50; galore and apollo 200)',
+    parse.updateGap,
+  ),
+  scale: optional(
+    '<a>',
+    'alpha, factor on the updates of sketched layers and of galore (default: 0.25)',
+    parse.positive,
+  ),
   outputScale: optional('<f>', "factor on o_proj's update, relative to --scale", parse.positive),
   projection: optional(
     '<family>',
     'gaussian, rademacher, orthonormal, sparse or srht; the last two need no matrix product (default: gaussian)',
     parse.choice(['gaussian', 'rademacher', 'orthonormal', 'sparse', 'srht'] as const),
+  ),
+  basis: optional(
+    '<kind>',
+    "directions of sketches: random, range-finder (the input's leading ones) or prac (half of each); of galore: svd or range-finder",
+    parse.choice(['random', 'range-finder', 'prac', 'svd'] as const),
+  ),
+  gradient: optional(
+    '<form>',
+    'of sketched layers: compressed, or lifted to the size of the weight',
+    parse.choice(['compressed', 'lifted'] as const),
+  ),
+  moments: optional(
+    '<rule>',
+    'first moments when projections change: keep, reset or transport (default: keep)',
+    parse.choice(['keep', 'reset', 'transport'] as const),
+  ),
+  secondMoments: optional(
+    '<rule>',
+    'second moments when projections change: keep or reset (default: keep)',
+    parse.choice(['keep', 'reset'] as const),
+  ),
+  warmRestart: optional(
+    '<steps>',
+    'steps after new projections until updates have their full size',
+    parse.positiveInteger,
   ),
   sketchWhen: optional(
     '<when>',
@@ -105,7 +138,7 @@ export const trainingOptions = {
   steps: defaulted('<n>', 'optimizer steps', parse.positiveInteger, 100),
   lr: optional(
     '<rate>',
-    'peak learning rate (default: 1e-3, of adafactor and adalomo 2e-2, of lomo 0.1; with sketches divided by scale, which their updates are multiplied by)',
+    'peak learning rate (default: 1e-3, of adafactor and adalomo 2e-2, of lomo 0.1; of apollo 2e-3; with sketches and galore divided by scale, which their updates are multiplied by)',
     parse.positive,
   ),
   schedule: defaulted('<name>', scheduleNames.join(', '), parse.choice(scheduleNames), 'cosine' as const),

@@ -11,6 +11,11 @@ const none: Refinements = {
   scale: undefined,
   outputScale: undefined,
   projection: undefined,
+  basis: undefined,
+  gradient: undefined,
+  moments: undefined,
+  secondMoments: undefined,
+  warmRestart: undefined,
   sketchWhen: undefined,
   saveMode: undefined,
   checkpointEvery: undefined,
@@ -46,11 +51,27 @@ describe('planAmongOthers', () => {
   });
 });
 
+describe('planAmongOthers with subspaces of exact gradients', () => {
+  it('gives galore the rank and its own basis, and no other method the basis', () => {
+    const refinements = { ...none, rank: { absolute: 4 }, updateGap: 10, scale: 3, basis: 'range-finder' } as const;
+    const { optimizer, updateScales } = planAmongOthers(['galore'], refinements, config);
+    expect(optimizer.at(-1)?.update).toMatchObject({ rank: { absolute: 4 }, updateGap: 200, basis: 'range-finder' });
+    expect(updateScales).toEqual([{ match: '*_proj.weight', scale: 0.25 }]);
+    expect(planAmongOthers(['apollo-mini'], refinements, config).optimizer.at(-1)?.update).toMatchObject({
+      rank: { absolute: 1 },
+      scaling: 'tensor',
+    });
+  });
+});
+
 describe('defaultLearningRate', () => {
   it('makes up for the scale of sketched updates', () => {
     expect(defaultLearningRate(planAmongOthers(['lean'], none, config))).toBe(1e-3);
     expect(defaultLearningRate(planAmongOthers(['compact'], none, config))).toBe(4e-3);
     expect(defaultLearningRate(planAmongOthers(['compact'], { ...none, scale: 0.5 }, config))).toBe(2e-3);
+    expect(defaultLearningRate(planAmongOthers(['galore'], none, config))).toBe(4e-3);
+    expect(defaultLearningRate(planAmongOthers(['apollo'], none, config))).toBe(2e-3);
+    expect(defaultLearningRate(planAmongOthers(['apollo-mini'], none, config))).toBe(2e-3);
   });
 });
 

@@ -17,7 +17,7 @@ const usualMethods = ['lean'] as const;
  */
 export async function choosePlan(values: OptionValues<typeof methodOptions>, config: ModelConfig): Promise<MemoryPlan> {
   const { plan, method } = values;
-  if (plan === undefined) return planOf(method ?? usualMethods, values, config);
+  if (plan === undefined) return planOf(method ?? usualMethods, refinementsIn(values), config);
   const [other] = Object.keys(defined({ method, ...refinementsIn(values) }));
   if (other) throw new InputError(`--plan and ${flagName(other)} exclude each other`, 'the plan document says it all');
   return readPlan(plan);
@@ -40,20 +40,27 @@ export function planAmongOthers(methods: readonly string[], values: Refinements,
     updateRms,
     switchEvery,
     blockOrder,
+    basis,
     ...forSketches
   } = refinementsIn(values);
   const { rank } = forSketches;
   const among = (...names: readonly string[]) => names.some((name) => methods.includes(name));
   const sketches = methods.some((name) => name.startsWith('compact'));
-  const absent = { rank: undefined, updateGap: undefined, scale: undefined, outputScale: undefined };
+  const galore = methods.includes('galore');
+  const bases: readonly unknown[] = sketches
+    ? ['random', 'range-finder', 'prac']
+    : galore
+      ? ['svd', 'range-finder']
+      : [];
   return planOf(
     methods,
     {
-      ...(sketches ? forSketches : { ...absent, projection: undefined, sketchWhen: undefined }),
+      ...(sketches && forSketches),
+      ...(galore && { rank }),
+      ...(bases.includes(basis) && { basis }),
       ...(adapters && rank && 'absolute' in rank && { rank }),
-      alpha: adapters ? alpha : undefined,
-      targetModules: adapters ? targetModules : undefined,
-      checkpointEvery: methods.includes('checkpoint') ? checkpointEvery : undefined,
+      ...(adapters && { alpha, targetModules }),
+      ...(methods.includes('checkpoint') && { checkpointEvery }),
       saveMode,
       lossChunk,
       blockSize: among('adam8bit') ? blockSize : undefined,
@@ -66,17 +73,20 @@ export function planAmongOthers(methods: readonly string[], values: Refinements,
   );
 }
 
-function planOf(methods: readonly string[], values: Refinements, config: ModelConfig): MemoryPlan {
+function planOf(methods: readonly string[], values: Partial<Refinements>, config: ModelConfig): MemoryPlan {
   const { numHiddenLayers: layers, hiddenSize, numAttentionHeads } = config;
-  return makePlan(methods, { layers, headWidth: hiddenSize / numAttentionHeads, ...defined(refinementsIn(values)) });
+  return makePlan(methods, { layers, headWidth: hiddenSize / numAttentionHeads, ...defined(values) });
 }
 
 /** The refinements among other values. */
 function refinementsIn(values: Refinements): Refinements {
-  const { rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk } = values;
+  const { rank, updateGap, scale, outputScale, projection, basis, gradient, moments, secondMoments, warmRestart } =
+    values;
+  const { sketchWhen, saveMode, checkpointEvery, lossChunk } = values;
   const { alpha, targetModules, blockSize, momentum, updateRms, switchEvery, blockOrder } = values;
   return {
-    ...{ rank, updateGap, scale, outputScale, projection, sketchWhen, saveMode, checkpointEvery, lossChunk },
+    ...{ rank, updateGap, scale, outputScale, projection, basis, gradient, moments, secondMoments, warmRestart },
+    ...{ sketchWhen, saveMode, checkpointEvery, lossChunk },
     ...{ alpha, targetModules, blockSize, momentum, updateRms, switchEvery, blockOrder },
   };
 }

@@ -3,7 +3,7 @@
  * Buffers and ops: the op contract, tensors, the ledger, and three engines that share them.
  */
 export { Arena, aligned, FreeList, LayoutError, type StaticLayout } from './arena.js';
-export { type FastFamily, fastFamilies } from './contract/fast-projection.js';
+export { type FastFamily, fastFamilies, hadamardSize } from './contract/fast-projection.js';
 export { type Kernels, type OpArgs, type OpName, opNames, ops } from './contract/index.js';
 export type { RandomKey } from './contract/random.js';
 export type { Access, OpSpec } from './contract/spec.js';

@@ -33,6 +33,7 @@ export const randomDomains = {
   init: 5,
   sampling: 6,
   blockOrder: 7,
+  subspace: 8,
 } as const;
 export type RandomDomain = keyof typeof randomDomains;
 

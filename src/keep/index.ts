@@ -2,14 +2,18 @@
  * @module keep
  * The forms in which saved tensors are kept, sketches and their projections.
  */
+
+export { type DataBasis, dataBases, leadingDirections, renewBasis } from './data-basis.js';
 export { type Form, formNames, forms, isSketchForm } from './form.js';
 export { PlanError } from './plan-error.js';
+export { type RankSpec, rankSchema, resolveRank } from './rank.js';
 export {
   type ProjectionFamily,
   type ProjectionSource,
   Projections,
   projectionFamilies,
   type Sketch,
+  squaredError,
 } from './sketch.js';
 export { Sketcher } from './sketching.js';
 export { type KeepingRules, SlotKeeper, type SlotRecord } from './slot-keeper.js';

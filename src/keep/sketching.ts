@@ -61,6 +61,7 @@ export class Sketcher {
   }
 
   #project(slot: string, x: Tensor, sketch: Sketch, role: 'saved' | 'activation'): Tensor {
+    this.#projections.observe?.(sketch, x);
     const z = this.#engine.allocate({ shape: [x.shape[0], sketch.rank], role, name: slot });
     this.#projections.project(sketch, x, z);
     return z;
@@ -71,9 +72,19 @@ export class Sketcher {
       weightGradient: (dy) => {
         const z = sketched();
         const shape = [sketch.rank, weight.tensor.shape[0]];
-        tape.addParameterGradient(weight, shape, (out, accumulate) =>
-          this.#engine.run('gemm', { a: z, b: dy, transA: true, out, accumulate }),
-        );
+        const compress = (out: Tensor, accumulate = false) =>
+          this.#engine.run('gemm', { a: z, b: dy, transA: true, out, accumulate });
+        if (!sketch.lifted) {
+          tape.addParameterGradient(weight, shape, compress);
+          return;
+        }
+        const compressed = this.#engine.allocate({ shape, role: 'workspace', name: `${weight.name}.compressed` });
+        compress(compressed);
+        tape.addParameterGradient(weight, weight.tensor.shape, (out, accumulate) => {
+          if (!accumulate) this.#engine.run('fill', { out, value: 0 });
+          this.#projections.expand(sketch, compressed, out);
+        });
+        this.#engine.release(compressed);
       },
       release: () => this.#release(input, sketch.group),
     };

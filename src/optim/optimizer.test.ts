@@ -16,7 +16,11 @@ const gradientAt = (step: number, i: number) => Math.cos(step + 0.7 * i) * 10 **
 const weightAt = (i: number) => Math.sin(1 + i);
 
 /** Where nothing is updated or sketched, nothing may be projected. */
-const untouched: ProjectionSource = { project: () => expect.unreachable(), expand: () => expect.unreachable() };
+const untouched: ProjectionSource = {
+  project: () => expect.unreachable(),
+  transport: () => expect.unreachable(),
+  expand: () => expect.unreachable(),
+};
 
 interface Run {
   readonly settings?: Partial<AdamWSettings>;
@@ -54,6 +58,7 @@ async function onEngine({ shape = [2, 4], scale = 1, gradientScale, sketch, proj
   let scaleTensor: Tensor | undefined;
   if (gradientScale !== undefined) scaleTensor = upload('clip', 'gradient', [1], Float64Array.of(gradientScale));
   const optimizer = new Optimizer(engine, [parameter], {
+    seed: 0,
     settings: { ...settings, ...run.settings },
     rules: () => ({ update: { name: 'adamw' }, sketch, scale }),
     projections,
@@ -179,6 +184,7 @@ describe('AdamW on a compressed gradient', () => {
     const parameters = [make('dense'), make('sketched'), make('frozen', false)];
     const wide: Sketch = { group: 0, inputSize: 40, rank: 5, family: 'gaussian' };
     using optimizer = new Optimizer(engine, parameters, {
+      seed: 0,
       settings,
       rules: ({ name }) => ({ update: { name: 'adamw' }, sketch: name === 'sketched' ? wide : undefined, scale: 1 }),
       projections: untouched,
@@ -200,6 +206,7 @@ describe('AdamW leaves alone', () => {
     engine.write(tensor, Float64Array.of(1, 2, 3));
     const parameter = new Parameter('w', tensor);
     using optimizer = new Optimizer(engine, [parameter], {
+      seed: 0,
       settings,
       rules: () => ({ update: { name: 'adamw' }, sketch: undefined, scale: 1 }),
       projections: untouched,

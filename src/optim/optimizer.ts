@@ -1,10 +1,11 @@
-import { type Engine, InputError, sizeOf, type Tensor } from '../engine/index.js';
+import { deriveKey, type Engine, InputError, sizeOf, type Tensor } from '../engine/index.js';
 import type { ProjectionSource, Sketch } from '../keep/index.js';
 import type { Parameter } from '../tape/index.js';
 import { denseExpander, sketchExpander } from './expander.js';
 import type { ParameterUpdater } from './parameter-updater.js';
 import type { AdamWSettings, StepContext } from './settings.js';
 import { StateRoom } from './state-room.js';
+import type { MomentRules } from './subspace/renewed-moments.js';
 import { createUpdater, type UpdateSpec } from './update-spec.js';
 
 /** How one parameter is updated. */
@@ -12,6 +13,8 @@ export interface UpdateRule {
   readonly update: UpdateSpec;
   /** The sketch whose subspace the gradient and its moments live in; undefined for a dense gradient. */
   readonly sketch: Sketch | undefined;
+  /** What becomes of the moments when the sketch's projection changes; they stay as they are where left out. */
+  readonly moments?: MomentRules;
   /** Factor on the update: α for compressed layers, α·factor for the output projection, else 1. */
   readonly scale: number;
 }
@@ -21,6 +24,8 @@ export interface OptimizerOptions {
   readonly rules: (parameter: Parameter) => UpdateRule;
   /** Where the projections of sketched parameters come from. */
   readonly projections: ProjectionSource;
+  /** Seed of what updates make at random. */
+  readonly seed: number;
   /** Groups of parameters of which one is trained at a time, and whose Adam moments share their room. */
   readonly turns?: readonly (readonly Parameter[])[] | undefined;
 }
@@ -41,7 +46,8 @@ export class Optimizer implements Disposable {
     if (turns) this.#room = new StateRoom(engine, Math.max(...turns.map((group) => momentElements(group, options))));
     for (const group of turns ?? [parameters.filter(({ trainable }) => trainable)]) {
       this.#room?.rewind();
-      for (const parameter of group) this.#updaters.set(parameter, this.#updaterOf(parameter, options));
+      for (const parameter of group)
+        this.#updaters.set(parameter, this.#updaterOf(parameter, parameters.indexOf(parameter), options));
     }
   }
 
@@ -53,6 +59,11 @@ export class Optimizer implements Disposable {
     updater.update(gradient, context);
     this.#engine.release(gradient);
     parameter.gradient = undefined;
+  }
+
+  /** Whether step t allocates more than others do, because some updater makes its subspace anew. */
+  renews(step: number): boolean {
+    return [...this.#updaters.values()].some((updater) => updater.renews?.(step));
   }
 
   /** Forgets the shared moments: another group's turn begins. */
@@ -75,10 +86,14 @@ export class Optimizer implements Disposable {
     this.#room?.[Symbol.dispose]();
   }
 
-  #updaterOf(parameter: Parameter, { settings, rules, projections }: OptimizerOptions): ParameterUpdater {
+  #updaterOf(
+    parameter: Parameter,
+    index: number,
+    { settings, rules, projections, seed }: OptimizerOptions,
+  ): ParameterUpdater {
     const engine = this.#engine;
     const { name, tensor: weight } = parameter;
-    const { update, sketch, scale } = rules(parameter);
+    const { update, sketch, scale, moments } = rules(parameter);
     return createUpdater(update, {
       space: {
         ...{ engine, name, settings, weight, room: this.#room },
@@ -88,6 +103,8 @@ export class Optimizer implements Disposable {
       expand: sketch ? sketchExpander(engine, weight, sketch, projections) : denseExpander(engine, weight),
       dense: sketch === undefined,
       updateScale: scale,
+      ...(sketch && moments && { renewal: { sketch, projections, rules: moments } }),
+      key: (epoch) => deriveKey(seed, 'subspace', index, epoch),
     });
   }
 }

@@ -29,7 +29,13 @@ function upload(engine: Engine, name: string, values: (i: number) => number): Te
 async function trained(engine: Engine, change: (direction: Direction) => Direction): Promise<Float64Array> {
   const weight = upload(engine, 'w', Math.sin);
   const space = { engine, name: 'w', shape, settings, weight, outputs: 'rows' } as const;
-  const target = { space, expand: denseExpander(engine, weight), dense: true, updateScale: 0.5 };
+  const target = {
+    space,
+    expand: denseExpander(engine, weight),
+    dense: true,
+    updateScale: 0.5,
+    key: () => [0, 0] as const,
+  };
   using updater = directedUpdater(target, change(adamDirection(space)));
   for (let step = 0; step < 3; step++) {
     const gradient = upload(engine, 'g', (i) => Math.cos(i + step));

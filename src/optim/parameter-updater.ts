@@ -1,12 +1,16 @@
-import type { Tensor } from '../engine/index.js';
+import type { RandomKey, Tensor } from '../engine/index.js';
+import type { ProjectionSource, Sketch } from '../keep/index.js';
 import type { Direction, GradientSpace, WeightStep } from './direction.js';
 import type { Expander } from './expander.js';
 import type { StepContext } from './settings.js';
+import { type MomentRules, renewedMoments, transports } from './subspace/renewed-moments.js';
 
 /** Updates one parameter from its gradients, and owns the state this takes. */
 export interface ParameterUpdater extends Disposable {
   /** State tensors by the ending of their names in a checkpoint, in a fixed order. */
   readonly state: ReadonlyMap<string, Tensor>;
+  /** Whether step t makes something anew that other steps do not, so that it allocates more than they do. */
+  readonly renews?: (step: number) => boolean;
   /** Changes the weight. The gradient may be overwritten; the caller frees it. */
   update(gradient: Tensor, context: StepContext): void;
 }
@@ -21,13 +25,21 @@ export interface UpdateTarget {
   readonly dense: boolean;
   /** Factor on the update: α of compressed layers. */
   readonly updateScale: number;
+  /** Where moments follow the changes of a projection. */
+  readonly renewal?: { readonly sketch: Sketch; readonly projections: ProjectionSource; readonly rules: MomentRules };
+  /** Key of the parameter's own random numbers, anew for each epoch. */
+  readonly key: (epoch: number) => RandomKey;
 }
 
 /** The common updater: a direction in the gradient's space, expanded to the weight. */
-export function directedUpdater(target: UpdateTarget, direction: Direction): ParameterUpdater {
-  const { space, expand, dense } = target;
+export function directedUpdater(target: UpdateTarget, plain: Direction): ParameterUpdater {
+  const { expand, dense, renewal, space } = target;
+  const direction = renewal
+    ? renewedMoments(space.engine, space.name, plain, renewal.sketch, renewal.projections, renewal.rules)
+    : plain;
   return {
     state: direction.state,
+    renews: (step) => renewal !== undefined && transports(renewal.rules, step),
     update(gradient, context) {
       const step = weightStep(target, context);
       if (dense && direction.updateDense) {

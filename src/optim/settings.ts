@@ -21,4 +21,6 @@ export interface StepContext {
   readonly learningRate: number;
   /** [1]; gradients are multiplied by it first. */
   readonly gradientScale?: Tensor;
+  /** Steps since each moment was 0, where that was not at the start. */
+  readonly momentSteps?: { readonly first: number; readonly second: number };
 }

@@ -30,22 +30,24 @@ export interface DryRun {
   readonly persistentBytes: number;
   readonly events: {
     readonly persistent: readonly LedgerEvent[];
-    /** A step; of blocks that take turns the first one's. */
+    /** A step as most are; of blocks that take turns the first one's. */
     readonly step: readonly LedgerEvent[];
-    /** Steps of the other blocks that take turns. */
+    /** Steps of the other blocks that take turns, or one that makes subspaces anew. */
     readonly otherSteps: readonly (readonly LedgerEvent[])[];
     readonly resampling: readonly LedgerEvent[];
     readonly evaluation: readonly LedgerEvent[];
   };
-  /** The ops of one step. */
+  /** The program's variant that `step` goes like. */
+  readonly variant: number;
+  /** The ops of that step. */
   readonly work: Work;
   /** How each slot is kept, in the order of the forward pass. */
   readonly slots: readonly SlotRecord[];
 }
 
 /**
- * One step, one resampling and one evaluation on the engine that computes nothing: the very code that trains. Takes
- * milliseconds, whatever the size of the model.
+ * One step of each variant, one resampling and one evaluation on the engine that computes
+ * nothing: the very code that trains. Takes milliseconds, whatever the size of the model.
  */
 export async function dryRun(request: PredictionRequest): Promise<DryRun> {
   const { config, plan, batch, sequenceLength, accumulate } = request;
@@ -78,7 +80,8 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
     await program.step(microBatches, { step: other, learningRate: 0 });
   }
   const resampling = recorded();
-  await program.moveTo(plan.sketches?.updateGap ?? 0);
+  // Twice the gap: one of the steps may have made the projections of the first already.
+  await program.moveTo(2 * (plan.sketches?.updateGap ?? 0));
   const evaluation = recorded();
   await program.evaluate(largest);
   engine.ledger.record(undefined);
@@ -86,6 +89,7 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
     memory: engine.ledger.read(),
     persistentBytes: engine.ledger.live,
     events: { persistent, step, otherSteps, resampling, evaluation },
+    variant: first,
     work: log.work,
     slots: [...slots.values()],
   };

@@ -15,11 +15,12 @@ export { type DryRun, dryRun, type PredictionRequest, planStep } from './dry-run
 export { countPredicted, emptyBatch, evaluateBatch, type HostBatch, shapeKey } from './host-batch.js';
 
 export { bestFitBytes, type PackedLayout, packLayout } from './layout.js';
-export { type AdapterPlan, type MemoryPlan, parsePlan, type RankSpec, type SketchPlan } from './memory-plan.js';
+export { type AdapterPlan, type MemoryPlan, parsePlan, type SketchPlan } from './memory-plan.js';
 export { matches } from './pattern.js';
 export { createPlannedModel } from './planned-model.js';
 export { type PeakBlock, type Prediction, predict } from './predict.js';
 export { type MethodName, makePlan, methods, parseMethods, type RecipeOptions } from './recipes.js';
-export { type ResolvedPlan, resolvePlan, resolveRank } from './resolve.js';
+export { type ResolvedPlan, resolvePlan } from './resolve.js';
 export { type SaveMode, saveModes } from './save-modes.js';
+export { updateSize } from './subspace-methods.js';
 export { type ProgramOptions, type StepResult, TrainingProgram } from './training-program.js';

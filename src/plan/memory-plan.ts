@@ -1,16 +1,11 @@
 import { z } from 'zod';
 import { InputError } from '../engine/index.js';
-import { formNames, projectionFamilies } from '../keep/index.js';
+import { dataBases, formNames, projectionFamilies, rankSchema } from '../keep/index.js';
 import { updateSchema } from '../optim/index.js';
 
 /** Orders of blocks in block coordinate descent. */
 const blockOrders = ['random', 'ascending', 'descending'] as const;
 export type BlockOrder = (typeof blockOrders)[number];
-
-const rank = z.union([
-  z.strictObject({ ratio: z.number().positive().max(1) }),
-  z.strictObject({ absolute: z.number().int().positive() }),
-]);
 
 const slotRule = z.strictObject({ match: z.string().min(1), form: z.enum(formNames) });
 const optimizerRule = z.strictObject({ match: z.string().min(1), update: updateSchema });
@@ -20,12 +15,24 @@ const sketches = z.strictObject({
   /** Weights whose gradients are compressed, by pattern. */
   weights: z.array(z.string().min(1)).min(1),
   projection: z.enum(projectionFamilies),
+  /** Where directions come from: the seed alone, or the layer's own input (P is then stored and saved with checkpoints). */
+  basis: z.enum(['random', ...dataBases]),
+  /** Whether moments are r×m and updates expanded, or the gradient itself is brought back to the weight's shape. */
+  gradient: z.enum(['compressed', 'lifted']),
   /** r as a fraction of each layer's input width, or the same r for all. */
-  rank,
+  rank: rankSchema,
   /** One sketch per input (q, k, v; gate, up) instead of one per layer. */
   share: z.boolean(),
   /** T, steps between resamplings; null: never. */
   updateGap: z.number().int().positive().nullable(),
+  /** What becomes of the moments when the projection changes. */
+  moments: z.strictObject({
+    /** `reset` starts again from 0, `transport` carries them over: M ← c·P_newᵀ·P_old·M. */
+    first: z.enum(['keep', 'reset', 'transport']),
+    second: z.enum(['keep', 'reset']),
+    /** w: in step τ after a change updates are multiplied by min(1, (τ+1)/w); null: never. */
+    warmRestart: z.number().int().positive().nullable(),
+  }),
   /** α, the factor on the expanded update. */
   scale: z.number().positive(),
 });
@@ -80,7 +87,6 @@ const schema = z.strictObject({
  * saved with the run, comparable line by line.
  */
 export type MemoryPlan = z.infer<typeof schema>;
-export type RankSpec = z.infer<typeof rank>;
 export type AdapterPlan = z.infer<typeof adapters>;
 export type SketchPlan = z.infer<typeof sketches>;
 export type BlockCoordinatePlan = z.infer<typeof blockCoordinate>;

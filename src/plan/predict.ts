@@ -22,7 +22,12 @@ export interface Prediction {
   readonly persistentBytes: number;
   /** Addresses of everything transient in a step. */
   readonly layout: PackedLayout;
-  /** Bytes to set aside for programs: the step's layout, or resampling or evaluation if those need more. */
+  /** The program's variant that the layout and the ops are those of. */
+  readonly variant: number;
+  /**
+   * Bytes to set aside for programs: the step's layout, or what runs best-fit (steps that make subspaces anew, resampling,
+   * evaluation) if that needs more.
+   */
   readonly regionBytes: number;
   /** Bytes the arena will hold, alignment included. */
   readonly arenaBytes: number;
@@ -34,7 +39,7 @@ export interface Prediction {
 
 /** Runs one step, one resampling and one evaluation on the dry engine, and lays the step out in memory. */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
-  const { memory, persistentBytes, events, work, slots } = await dryRun(request);
+  const { memory, persistentBytes, events, variant, work, slots } = await dryRun(request);
   const { persistent, step, otherSteps, resampling, evaluation } = events;
   const layout = packLayout(step);
   const programs = [...otherSteps, resampling, evaluation];
@@ -46,6 +51,7 @@ export async function predict(request: PredictionRequest): Promise<Prediction> {
     flops: totalFlops(work),
     persistentBytes,
     layout,
+    variant,
     regionBytes,
     arenaBytes: bestFitBytes([...persistent, region]),
     slots,

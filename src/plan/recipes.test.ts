@@ -60,6 +60,88 @@ describe('recipes', () => {
     expect(rules.map(({ match }) => match)).toEqual(['layers.1.input_layernorm.*', 'layers.3.input_layernorm.*']);
   });
 
+  it('give GaLore and APOLLO their published settings, on the matrices of the blocks', () => {
+    expect(plan('galore').optimizer).toEqual([
+      { match: '*', update: { name: 'adamw' } },
+      {
+        match: '*_proj.weight',
+        update: {
+          name: 'galore',
+          rank: { ratio: 0.25 },
+          updateGap: 200,
+          basis: 'svd',
+          direction: { name: 'adamw' },
+        },
+      },
+    ]);
+    expect(plan('galore').updateScales).toEqual([{ match: '*_proj.weight', scale: 0.25 }]);
+    expect(plan('galore', { basis: 'range-finder', rank: { absolute: 8 }, scale: 1 })).toMatchObject({
+      optimizer: [{}, { update: { basis: 'range-finder', rank: { absolute: 8 } } }],
+      updateScales: [{ scale: 1 }],
+    });
+    expect(plan('apollo').optimizer.at(-1)?.update).toMatchObject({ rank: { ratio: 0.25 }, scaling: 'channel' });
+    expect(plan('apollo-mini')).toMatchObject({
+      optimizer: [{}, { update: { name: 'apollo', rank: { absolute: 1 }, scaling: 'tensor' } }],
+      updateScales: [{ scale: Math.sqrt(128) }],
+    });
+  });
+
+  it.each([
+    ['galore,compact', {}, /^method galore projects the exact gradient, which compact never forms$/],
+    ['galore,apollo', {}, /^methods galore and apollo exclude each other/],
+    ['apollo', { updateGap: null }, /^--update-gap never has no meaning with apollo$/],
+    ['apollo', { basis: 'svd' }, /^--basis has no meaning with apollo, whose subspace is random$/],
+    ['lean', { basis: 'svd' }, /^--basis has no meaning without galore or a compact method$/],
+    ['compact', { basis: 'svd' }, /^--basis svd is one of galore$/],
+    ['galore', { basis: 'prac' }, /^--basis prac is one of sketches; galore has svd and range-finder$/],
+    ['lean,prac', {}, /^a lifted gradient from a recomputed input saves nothing/],
+    ['prac', { sketchWhen: 'backward' }, /^a lifted gradient from a recomputed input saves nothing/],
+    ['prac', { basis: 'range-finder' }, /^a gradient lifted from a range-finder basis is biased/],
+    ['compact', { basis: 'prac', projection: 'srht' }, /^--projection srht has no meaning with --basis prac$/],
+    ['compact', { moments: 'reset', updateGap: null }, /^a projection that never changes leaves moments as they are$/],
+    ['prac', { moments: 'reset' }, /^moments of lifted gradients have no subspace to change with$/],
+    [
+      'compact',
+      { basis: 'prac', moments: 'transport' },
+      /^moments are transported by making the last projection again/,
+    ],
+    ['prac,galore', {}, /^method galore projects the exact gradient, which prac never forms$/],
+    ['galore', { projection: 'srht' }, /^--projection has no meaning without a compact method$/],
+  ] as const)('refuse %s %j', (names, options, message) => {
+    expect(refusal(names, options).message).toMatch(message);
+    expect(refusal(names, options).hint).toBeTruthy();
+  });
+
+  it('give compact-plus one state per matrix: Muon in the subspace, and fast sketches', () => {
+    expect(plan('compact-plus').sketches).toMatchObject({ projection: 'srht', share: false, gradient: 'compressed' });
+    const update = lastMatch(plan('compact-plus').optimizer, 'model.layers.0.mlp.up_proj.weight')?.update;
+    expect(update).toMatchObject({ name: 'muon', updateRms: 1 });
+    const embedding = lastMatch(plan('compact-plus').optimizer, 'model.embed_tokens.weight')?.update;
+    expect(embedding).toEqual({ name: 'adamw' });
+  });
+
+  it('keep the state of GaLore in the form that other methods say', () => {
+    const inner = (names: string) => {
+      const update = plan(names).optimizer.at(-1)?.update;
+      return update?.name === 'galore' ? update.direction.name : update?.name;
+    };
+    expect(inner('galore')).toBe('adamw');
+    expect(inner('galore,adam8bit')).toBe('adam8bit');
+    expect(inner('muon,galore')).toBe('muon');
+    expect(refusal('galore,adafactor').message).toBe('method galore has no subspace for the state of adafactor');
+  });
+
+  it('give PRAC its published settings, or those of CompAct where gradients stay compressed', () => {
+    expect(plan('prac').sketches).toMatchObject({
+      ...{ basis: 'prac', gradient: 'lifted', rank: { ratio: 0.6 }, share: true, updateGap: 500, scale: 1 },
+    });
+    expect(formOf('prac', 'layers.0.mlp.down_proj.input')).toBe('sketch');
+    expect(plan('prac,lean', { gradient: 'compressed' }).sketches).toMatchObject({
+      ...{ basis: 'prac', gradient: 'compressed', rank: { ratio: 0.25 }, updateGap: 50, scale: 0.25 },
+    });
+    expect(formOf('prac,lean', 'layers.0.mlp.down_proj.input', { gradient: 'compressed' })).toBe('late-sketch');
+  });
+
   it('give CompAct its published settings', () => {
     expect(plan('compact').sketches).toMatchObject({
       projection: 'gaussian',
@@ -167,7 +249,7 @@ describe('what cannot be combined is refused with a sentence', () => {
 
   it('unknown names are told apart from those to come', () => {
     expect(refusal('leen').message).toBe('unknown method "leen"');
-    expect(refusal('galore').message).toBe('method "galore" is not implemented yet');
+    expect(refusal('offload').message).toBe('method "offload" is not implemented yet');
     expect(refusal('lean,').message).toBe('unknown method ""');
     expect(refusal('toString').message).toBe('unknown method "toString"');
     expect(refusal('leen').hint).toContain('available: full, lean');

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createDryEngine, InputError, ShapeError } from '../engine/index.js';
-import { type Form, PlanError } from '../keep/index.js';
+import { type Form, PlanError, resolveRank } from '../keep/index.js';
 import { Llama, type LlamaConfig, presets } from '../models/index.js';
 import type { MemoryPlan } from './memory-plan.js';
 import { predict } from './predict.js';
 import { makePlan } from './recipes.js';
-import { resolvePlan, resolveRank } from './resolve.js';
+import { resolvePlan } from './resolve.js';
 import { TrainingProgram } from './training-program.js';
 
 const config: LlamaConfig = { ...presets['llama-260k'], numHiddenLayers: 2 };
@@ -133,6 +133,11 @@ describe('a plan that cannot be carried out is refused with a sentence', () => {
       'sketches of no layer',
       { ...plan('lean'), sketches: sketchesOf('*.nothing.weight') },
       /no linear layer matches \*\.nothing\.weight/,
+    ],
+    [
+      'turns of blocks with bases from the input',
+      makePlan(['badam', 'compact'], { layers: 1, basis: 'prac' }),
+      /blocks that take turns leave out the steps in which bases or moments would follow/,
     ],
     [
       'no optimizer for a parameter',

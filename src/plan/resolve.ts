@@ -1,10 +1,10 @@
 import { InputError } from '../engine/index.js';
 import type { Form, KeepingRules, Sketch } from '../keep/index.js';
-import { isSketchForm, PlanError } from '../keep/index.js';
+import { isSketchForm, PlanError, resolveRank } from '../keep/index.js';
 import type { SketchableLinear, TrainableModel } from '../models/index.js';
 import type { UpdateRule } from '../optim/index.js';
 import type { Parameter } from '../tape/index.js';
-import type { AdapterPlan, MemoryPlan, RankSpec, SketchPlan } from './memory-plan.js';
+import type { AdapterPlan, MemoryPlan, SketchPlan } from './memory-plan.js';
 import { matches, ruleFinder } from './pattern.js';
 
 /** A plan applied to a model: what the keeper and the optimizer ask, and all sketches. */
@@ -19,6 +19,7 @@ export interface ResolvedPlan extends KeepingRules {
  * @throws PlanError where the plan's parts contradict each other, InputError where a rank does not fit
  */
 export function resolvePlan(plan: MemoryPlan, model: TrainableModel): ResolvedPlan {
+  refuseTurnsWithRenewals(plan);
   freeze(plan, model);
   const sketched = plan.sketches ? sketchesByWeight(plan.sketches, trainedLinears(model)) : new Map<string, Sketch>();
   const slotRule = ruleFinder(plan.slots);
@@ -45,12 +46,14 @@ export function resolvePlan(plan: MemoryPlan, model: TrainableModel): ResolvedPl
     formOf,
     sketchOf: (weight) => sketched.get(weight.name),
     updateRule(parameter) {
-      const sketch = sketched.get(parameter.name);
-      const scale = sketch ? plan.sketches?.scale : scaleRule(parameter.name)?.scale;
+      // A lifted gradient is a dense one to the optimizer; only its values come from a subspace.
+      const own = sketched.get(parameter.name);
+      const sketch = own?.lifted ? undefined : own;
+      const scale = own ? plan.sketches?.scale : scaleRule(parameter.name)?.scale;
       const rule = optimizerRule(parameter.name);
       if (!rule)
         throw new PlanError(`plan: no optimizer is given for "${parameter.name}"`, 'add a rule that matches "*"');
-      return { update: rule.update, sketch, scale: scale ?? 1 };
+      return { update: rule.update, sketch, scale: scale ?? 1, ...(sketch && momentRules(plan)) };
     },
   };
 }
@@ -82,24 +85,6 @@ function trainedLinears({ sketchableLinears, parameters }: TrainableModel): read
   return sketchableLinears.filter(({ weight }) => trained.has(weight));
 }
 
-/** r of a layer: ratios round half to even; 1 ≤ r ≤ n. */
-export function resolveRank(rank: RankSpec, inputSize: number, where: string): number {
-  const r = 'absolute' in rank ? rank.absolute : Math.max(1, roundHalfEven(rank.ratio * inputSize));
-  if (r > inputSize) {
-    throw new InputError(
-      `rank ${r} is larger than the input width ${inputSize} of ${where}`,
-      'choose a smaller --rank',
-    );
-  }
-  return r;
-}
-
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  if (x - floor !== 0.5) return Math.round(x);
-  return floor % 2 === 0 ? floor : floor + 1;
-}
-
 function sketchesByWeight(plan: SketchPlan, linears: readonly SketchableLinear[]): Map<string, Sketch> {
   const groups = new Map<string, number>();
   for (const { inputGroup } of linears) if (!groups.has(inputGroup)) groups.set(inputGroup, groups.size);
@@ -111,8 +96,27 @@ function sketchesByWeight(plan: SketchPlan, linears: readonly SketchableLinear[]
       inputSize,
       rank: resolveRank(plan.rank, inputSize, weight),
       family: plan.projection,
+      ...(plan.basis !== 'random' && { basis: plan.basis }),
+      ...(plan.gradient === 'lifted' && { lifted: true }),
     });
   }
   if (sketched.size === 0) throw new PlanError(`plan: no linear layer matches ${plan.weights.join(', ')}`);
   return sketched;
+}
+
+/** The rules of moments, where any of them changes with the projection. */
+function momentRules({ sketches }: MemoryPlan): Pick<UpdateRule, 'moments'> {
+  if (!sketches || sketches.updateGap === null) return {};
+  const { moments, updateGap } = sketches;
+  const idle = moments.first === 'keep' && moments.second === 'keep' && moments.warmRestart === null;
+  return idle ? {} : { moments: { ...moments, updateGap } };
+}
+
+function refuseTurnsWithRenewals({ blockCoordinate, sketches }: MemoryPlan): void {
+  if (!blockCoordinate || !sketches) return;
+  if (sketches.basis === 'random' && sketches.moments.first !== 'transport') return;
+  throw new PlanError(
+    'plan: blocks that take turns leave out the steps in which bases or moments would follow the projections',
+    'use a random basis and moments that are kept or reset',
+  );
 }

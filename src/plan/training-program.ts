@@ -1,4 +1,4 @@
-import { type Engine, InputError, type StaticLayout } from '../engine/index.js';
+import { type Engine, InputError, type StaticLayout, type Tensor } from '../engine/index.js';
 import { Projections, Sketcher, SlotKeeper, type SlotRecord } from '../keep/index.js';
 import type { TrainableModel } from '../models/index.js';
 import { type AdamWSettings, clipFactor, Optimizer, type StepContext } from '../optim/index.js';
@@ -60,17 +60,27 @@ export class TrainingProgram implements Disposable {
       rules: (parameter) => this.#resolved.updateRule(parameter),
       projections: this.#projections,
       turns: this.#turns?.blocks,
+      seed: options.seed,
     });
   }
 
-  /** For each way in which steps differ in what they train and allocate, the first step t that goes that way, ascending. */
+  /**
+   * For each way in which steps differ in what they train and allocate, a step t that goes that way: the first of each block
+   * that takes turns, or one as most are and one that makes subspaces anew.
+   */
   get variants(): readonly number[] {
-    return this.#turns?.firstPass ?? [0];
+    if (this.#turns) return this.#turns.firstPass;
+    // Bases are made anew from the first step on; moments follow a projection when it first changes.
+    const renewing = [0, this.#plan.sketches?.updateGap ?? 0].find((step) => this.#renews(step));
+    const usual = [0, 1].find((step) => !this.#renews(step));
+    return [usual, renewing].filter((step) => step !== undefined);
   }
 
   /** The variant that step t goes like. */
   variantAt(step: number): number {
-    return this.#turns ? this.#turns.stepOf(this.#turns.at(step).block) : 0;
+    if (this.#turns) return this.#turns.stepOf(this.#turns.at(step).block);
+    const variants = this.variants;
+    return variants.find((variant) => this.#renews(variant) === this.#renews(step)) ?? variants[0];
   }
 
   /**
@@ -105,6 +115,11 @@ export class TrainingProgram implements Disposable {
     });
   }
 
+  /** What a checkpoint has to hold besides the weights, by name: optimizer state, and bases that come from data. */
+  state(): ReadonlyMap<string, Tensor> {
+    return new Map([...this.optimizer.state(), ...this.#projections.state()]);
+  }
+
   /** Makes the projections of step t (completed steps before it), in the step's region, and gives the turn to its block. */
   moveTo(step: number): Promise<void> {
     this.#takeTurn(step);
@@ -134,6 +149,11 @@ export class TrainingProgram implements Disposable {
   /** The step as the optimizer counts it: from the beginning of a turn, where moments start anew. */
   #turnContext(context: StepContext): StepContext {
     return this.#turns ? { ...context, step: this.#turns.at(context.step).stepOfTurn } : context;
+  }
+
+  /** Whether step t makes subspaces anew and so allocates more than others do. */
+  #renews(step: number): boolean {
+    return this.optimizer.renews(step) || this.#projections.renews(step);
   }
 
   #updateAll(context: StepContext): void {

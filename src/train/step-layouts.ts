@@ -10,14 +10,14 @@ import {
 
 /**
  * Planned addresses of a run's steps. The memory of a run is that of its largest batch; a step over smaller ones, or of
- * another block's turn, gets a layout of its own in the same region, worked out when such a step first comes.
+ * another variant (another block's turn, or one that makes subspaces anew), gets a layout of its own in the same region, worked out when such a step first comes.
  */
 export class StepLayouts {
   readonly #request: PredictionRequest;
   readonly #regionBytes: number;
   readonly #known: Map<string, StaticLayout | undefined>;
 
-  constructor(request: PredictionRequest, { layout, regionBytes }: Prediction) {
+  constructor(request: PredictionRequest, { layout, regionBytes, variant }: Prediction) {
     this.#request = request;
     this.#regionBytes = regionBytes;
     const largest = request.largest ?? emptyBatch(request.batch, request.sequenceLength);
@@ -25,7 +25,7 @@ export class StepLayouts {
       [
         keyOf(
           Array.from({ length: request.accumulate }, () => largest),
-          0,
+          variant,
         ),
         layout,
       ],

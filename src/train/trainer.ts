@@ -172,7 +172,7 @@ export class Trainer implements AsyncDisposable {
 
   get #checkpointed(): Checkpointed {
     const { engine, model } = this;
-    return { engine, weights: weightStore(engine, model), optimizerState: this.#program.optimizer.state() };
+    return { engine, weights: weightStore(engine, model), optimizerState: this.#program.state() };
   }
 
   async #start(): Promise<void> {

@@ -25,6 +25,7 @@ import {
 } from './cases/optimizer-states.js';
 import { dequantizeCases, quantizeCases, slopeBackwardCases, slopeCodesCases } from './cases/quantize.js';
 import { orthonormalizeCases, randomCases } from './cases/random.js';
+import { channelScaleCases, limitGrowthCases, singularVectorsCases } from './cases/subspace.js';
 import { subtokenDirectionCases, subtokenExpandCases, subtokenProjectCases } from './cases/subtoken.js';
 import { embeddingBackwardCases, embeddingCases, ropeCases } from './cases/tables.js';
 import type { OpCases } from './op-case.js';
@@ -73,4 +74,7 @@ export const contractCases: { readonly [K in OpName]: OpCases<K> } = {
   fastMatrix: fastMatrixCases,
   fastProject: fastProjectCases,
   fastExpand: fastExpandCases,
+  singularVectors: singularVectorsCases,
+  channelScale: channelScaleCases,
+  limitGrowth: limitGrowthCases,
 };

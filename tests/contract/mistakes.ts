@@ -357,4 +357,27 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
       message: 'fastExpand out: expected [5, 3], found [6, 3]',
     },
   ],
+  singularVectors: [
+    { args: (t) => ({ x: t([4, 3]), out: t([2, 3]) }), message: 'singularVectors: 4 rows are more than 3 columns' },
+    {
+      args: (t) => ({ x: t([3, 4]), out: t([4, 4]) }),
+      message: 'singularVectors: 4 vectors are more than the 3 rows have',
+    },
+  ],
+  channelScale: [
+    {
+      args: (t) => ({ x: t([4, 3]), projected: t([3, 2]), direction: t([3, 2]), channels: 'rows' }),
+      message: 'channelScale projected: expected [4, 2], found [3, 2]',
+    },
+    {
+      args: (t) => ({ x: t([4, 3]), projected: t([2, 3]), direction: t([2, 4]), channels: 'columns' }),
+      message: 'channelScale direction: expected [2, 3], found [2, 4]',
+    },
+  ],
+  limitGrowth: [
+    {
+      args: (t) => ({ x: t([4, 3]), previous: t([2]), factor: 1 }),
+      message: 'limitGrowth previous: expected [1], found [2]',
+    },
+  ],
 };

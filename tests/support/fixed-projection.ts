@@ -10,6 +10,7 @@ export function fixedProjection(engine: Engine, values: Float64Array): Projectio
     engine.release(p);
   };
   return {
+    transport: () => {},
     project: (sketch, x, out) => run(sketch, (p) => ({ a: x, b: p, out })),
     expand: (sketch, u, out) => run(sketch, (p) => ({ a: u, b: p, transA: true, transB: true, out, accumulate: true })),
   };

@@ -1,5 +1,6 @@
+import { resolveRank } from '../../keep/index.js';
 import type { ModelConfig } from '../../models/index.js';
-import { type MemoryPlan, resolveRank } from '../../plan/index.js';
+import type { MemoryPlan } from '../../plan/index.js';
 import type { TrainingSettings } from '../../train/index.js';
 import type { FineTuneValues } from '../command-options.js';
 import { choosePlan } from '../plan-choice.js';

@@ -1,6 +1,6 @@
 import { InputError } from '../../engine/index.js';
 import type { ModelConfig } from '../../models/index.js';
-import type { MemoryPlan } from '../../plan/index.js';
+import { type MemoryPlan, updateSize } from '../../plan/index.js';
 import type { TrainingSettings } from '../../train/index.js';
 import { chooseSequenceLength } from '../model-choice.js';
 import type { OptionValues } from '../option-table.js';
@@ -48,9 +48,9 @@ export function chooseSettings(values: TrainingValues, config: ModelConfig, plan
   };
 }
 
-/** Updates of sketched layers are multiplied by the sketch's scale, which the learning rate makes up for. */
+/** Where updates of the blocks are smaller than Adam's, the learning rate makes up for it. */
 export function defaultLearningRate(plan: MemoryPlan): number {
-  return usualLearningRate(plan) / (plan.sketches?.scale ?? 1);
+  return usualLearningRate(plan) / updateSize(plan);
 }
 
 /** @throws InputError for what the command line knows and the engines do not, yet */

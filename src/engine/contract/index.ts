@@ -7,6 +7,7 @@ import { type AdafactorDirectionArgs, adafactorDirection } from './adafactor.js'
 import { type Adam8bitDirectionArgs, adam8bitDirection } from './adam-8bit.js';
 import { type AdamMiniDirectionArgs, adamMiniDirection } from './adam-mini.js';
 import * as attentionOps from './attention.js';
+import * as channels from './channel-scale.js';
 import * as elementwise from './elementwise.js';
 import * as embeddingOps from './embedding.js';
 import * as fast from './fast-projection.js';
@@ -19,6 +20,7 @@ import * as quantizeOps from './quantize.js';
 import * as randomOps from './random.js';
 import * as norm from './rms-norm.js';
 import { type RopeArgs, rope } from './rope.js';
+import { type SingularVectorsArgs, singularVectors } from './singular-vectors.js';
 import type { OpSpec } from './spec.js';
 import * as stepSlope from './step-slope.js';
 import * as subtoken from './subtoken.js';
@@ -67,6 +69,9 @@ export interface OpArgs {
   readonly fastMatrix: fast.FastMatrixArgs;
   readonly fastProject: fast.FastProjectArgs;
   readonly fastExpand: fast.FastExpandArgs;
+  readonly singularVectors: SingularVectorsArgs;
+  readonly channelScale: channels.ChannelScaleArgs;
+  readonly limitGrowth: channels.LimitGrowthArgs;
 }
 
 export type OpName = keyof OpArgs;
@@ -114,6 +119,9 @@ export const ops: { readonly [K in OpName]: OpSpec<OpArgs[K]> } = {
   fastMatrix: fast.fastMatrix,
   fastProject: fast.fastProject,
   fastExpand: fast.fastExpand,
+  singularVectors,
+  channelScale: channels.channelScale,
+  limitGrowth: channels.limitGrowth,
 };
 
 export const opNames = Object.keys(ops) as readonly OpName[];

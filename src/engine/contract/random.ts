@@ -29,7 +29,7 @@ export const random: OpSpec<RandomArgs> = {
 
 /**
  * x ← factor·Q of x = Q·R with R's diagonal positive: orthonormal columns in place of the columns of x, by Gram-Schmidt
- * with one repetition.
+ * with one repetition. A column of zeros stays one.
  */
 export interface OrthonormalizeArgs {
   /** [n, r], r ≤ n. */

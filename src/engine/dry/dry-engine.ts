@@ -74,4 +74,7 @@ const kernels: Kernels = {
   fastMatrix: nothing,
   fastProject: nothing,
   fastExpand: nothing,
+  singularVectors: nothing,
+  channelScale: nothing,
+  limitGrowth: nothing,
 };

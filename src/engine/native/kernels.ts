@@ -1,4 +1,5 @@
 import { attentionExtents } from '../contract/attention.js';
+import { channelKinds } from '../contract/channel-scale.js';
 import { type FastProjection, hadamardSize, sparseEntries } from '../contract/fast-projection.js';
 import { gemmExtents } from '../contract/gemm.js';
 import type { Kernels, OpArgs, OpName } from '../contract/index.js';
@@ -55,6 +56,9 @@ const opCodes: { readonly [K in OpName]: number } = {
   adamMiniDirection: 39,
   adafactorDirection: 40,
   normalize: 41,
+  singularVectors: 42,
+  channelScale: 43,
+  limitGrowth: 44,
 };
 
 /** What an op passes to C++: numbers, flags, tensors (as byte offsets) and left-out tensors (as −1). */
@@ -209,6 +213,12 @@ const argumentsOf: Arguments = {
     const { x, out } = args;
     return [...fastProjection(args, out.shape[1], x.shape[0]), out.shape[0], x, out, scratch];
   },
+  singularVectors: ({ x, out }, scratch) => [...matrix('x', x), out.shape[0], x, out, scratch],
+  channelScale({ x, projected, direction, channels }, scratch) {
+    const extents = [...matrix('x', x), ...matrix('projected', projected)];
+    return [...extents, channelKinds.indexOf(channels), x, projected, direction, scratch];
+  },
+  limitGrowth: ({ x, previous, factor }, scratch) => [sizeOf(x.shape), factor, x, previous, scratch],
 };
 
 function fastProjection({ family, key }: FastProjection, inputSize: number, rank: number): readonly Argument[] {
@@ -285,6 +295,9 @@ export function nativeKernels(block: Float64Array, run: (opCode: number) => void
     fastMatrix: kernel('fastMatrix'),
     fastProject: kernel('fastProject'),
     fastExpand: kernel('fastExpand'),
+    singularVectors: kernel('singularVectors'),
+    channelScale: kernel('channelScale'),
+    limitGrowth: kernel('limitGrowth'),
   };
 }
 

@@ -53,7 +53,7 @@ export function orthonormalize(memory: ReferenceMemory, args: OrthonormalizeArgs
       }
     }
     const length = Math.sqrt(innerProduct(column, column));
-    for (let index = 0; index < n; index++) column[index] /= length;
+    if (length > 0) for (let index = 0; index < n; index++) column[index] /= length;
   }
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < r; j++) x[i * r + j] = args.factor * columns[j * n + i];

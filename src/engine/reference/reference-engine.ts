@@ -4,6 +4,7 @@ import { adafactorDirection } from './adafactor.js';
 import { adam8bitDirection } from './adam-8bit.js';
 import { adamMiniDirection } from './adam-mini.js';
 import { attention, attentionBackward } from './attention.js';
+import { channelScale, limitGrowth } from './channel-scale.js';
 import { add, axpby, copy, fill, normalize, scale } from './elementwise.js';
 import { embedding, embeddingBackward } from './embedding.js';
 import { fastExpand, fastMatrix, fastProject } from './fast-projection.js';
@@ -16,6 +17,7 @@ import { dequantize, quantize } from './quantize.js';
 import { orthonormalize, random } from './random.js';
 import { rmsNorm, rmsNormBackward } from './rms-norm.js';
 import { rope } from './rope.js';
+import { singularVectors } from './singular-vectors.js';
 import { slopeBackward, slopeCodes } from './step-slope.js';
 import { subtokenDirection, subtokenExpand, subtokenProject } from './subtoken.js';
 import { silu, swiglu, swigluBackward } from './swiglu.js';
@@ -90,5 +92,8 @@ function bindKernels(memory: ReferenceMemory): Kernels {
     fastMatrix: (args) => fastMatrix(memory, args),
     fastProject: (args) => fastProject(memory, args),
     fastExpand: (args) => fastExpand(memory, args),
+    singularVectors: (args) => singularVectors(memory, args),
+    channelScale: (args) => channelScale(memory, args),
+    limitGrowth: (args) => limitGrowth(memory, args),
   };
 }

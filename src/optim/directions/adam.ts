@@ -19,14 +19,14 @@ export function adamDirection(space: GradientSpace): Direction {
 /** Adam's constants of step t, with ε moved to where the ops have it. */
 export function adamConstants(
   { beta1, beta2, epsilon, epsilonForm }: AdamWSettings,
-  { step, gradientScale }: StepContext,
+  { step, gradientScale, momentSteps }: StepContext,
 ) {
-  const correction2 = 1 - beta2 ** (step + 1);
+  const correction2 = 1 - beta2 ** ((momentSteps?.second ?? step) + 1);
   return {
     beta1,
     beta2,
     epsilon: epsilonForm === 'standard' ? epsilon : epsilon / Math.sqrt(correction2),
-    correction1: 1 - beta1 ** (step + 1),
+    correction1: 1 - beta1 ** ((momentSteps?.first ?? step) + 1),
     correction2,
     ...(gradientScale && { gradientScale }),
   };

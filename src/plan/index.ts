@@ -11,6 +11,7 @@ export { priceStep } from './cost/price-step.js';
 export { type KernelRates, kernelRatesSchema, workSeconds } from './cost/rates.js';
 export { recordedRates } from './cost/recorded.js';
 export type { Work } from './cost/work.js';
+export { dominatedChoices } from './dominated.js';
 export { type DryRun, dryRun, type PredictionRequest, planStep } from './dry-run.js';
 export { countPredicted, emptyBatch, evaluateBatch, type HostBatch, shapeKey } from './host-batch.js';
 

@@ -1,5 +1,6 @@
 import { InputError } from '../../engine/index.js';
 import {
+  dominatedChoices,
   formPrices,
   keepingEverything,
   type MemoryPlan,
@@ -57,6 +58,8 @@ export async function plan(values: PlanValues, output: Output): Promise<undefine
   output.say(blockLines(prediction.atPeak));
   output.say(slotLines(prediction.slots));
   output.say(priceLines(prices));
+  const notes = dominatedChoices(settled.plan, prediction.slots, settled.batch * sequenceLength);
+  for (const note of notes) output.say(`\nnote: ${note}`);
   output.result({
     peak,
     byRole,
@@ -72,6 +75,7 @@ export async function plan(values: PlanValues, output: Output): Promise<undefine
     atPeak: prediction.atPeak.slice(0, 24),
     slots: prediction.slots,
     prices,
+    notes,
   });
   return undefined;
 }

@@ -53,6 +53,7 @@ const runs: [string, TinySettings][] = [
   ['apollo-mini and checkpoint', { methods: 'apollo-mini,checkpoint', clip: 1 }],
   ['compact-plus', { methods: 'compact-plus' }],
   ['galore and adam8bit', { methods: 'galore,adam8bit', options: { updateGap: 2 } }],
+  ['a staggered refresh', { methods: 'compact', options: { refresh: 'staggered', updateGap: 3 } }],
   ['prac', { methods: 'prac', options: { updateGap: 2 } }],
   ['prac with two micro-batches', { methods: 'prac', accumulate: 2 }],
   ['compressed gradients in directions of PRAC', { methods: 'compact', options: { basis: 'prac', updateGap: 2 } }],

@@ -52,6 +52,7 @@ const all: [string, TinySettings][] = [
   ['galore,adam8bit', { ...sketched, options: resampled }],
   ['galore,muon', { ...sketched, options: resampled }],
   ['compact,adam-mini', { ...sketched, options: { ...resampled, moments: 'reset', warmRestart: 5 } }],
+  ['compact', { ...sketched, options: { ...resampled, refresh: 'staggered' } }],
   ['prac', { ...exact, options: resampled }],
   ['compact,checkpoint', { ...sketched, options: { ...resampled, basis: 'prac' } }],
   ['compact-shared', { ...sketched, options: { ...resampled, basis: 'range-finder' } }],

@@ -14,7 +14,7 @@ const [n, m, rank] = [6, 5, 2];
 const sketch: Sketch = { group: 0, inputSize: n, rank, family: 'gaussian' };
 const p = Float64Array.from({ length: n * rank }, (_, i) => Math.cos(1.7 * i + 0.3));
 type Moments = NonNullable<UpdateRule['moments']>;
-const keep: Moments = { first: 'keep', second: 'keep', warmRestart: null, updateGap: gap };
+const keep: Moments = { first: 'keep', second: 'keep', warmRestart: null, staggered: false, updateGap: gap };
 
 function makeWeight(engine: Engine): Parameter {
   const tensor = engine.allocate({ shape: [m, n], role: 'weight', name: 'w' });

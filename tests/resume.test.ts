@@ -55,6 +55,7 @@ const runs: [string, TinySettings][] = [
   ['apollo-mini', { methods: 'apollo-mini', options: { updateGap: 4 } }],
   ['compact-plus', { methods: 'compact-plus', options: { updateGap: 4 } }],
   ['galore and adam8bit', { methods: 'galore,adam8bit', options: { updateGap: 4 } }],
+  ['a staggered refresh', { methods: 'compact', options: { updateGap: 4, refresh: 'staggered' } }],
   ['prac, whose bases are saved', { methods: 'prac', options: { updateGap: 4 } }],
   ['a compressed basis', { methods: 'compact', options: { basis: 'range-finder', updateGap: 4 } }],
   ['reset moments', { methods: 'compact', options: { moments: 'reset', warmRestart: 3, updateGap: 4 } }],

@@ -35,6 +35,7 @@ const runs: [string, TinySettings][] = [
   ['apollo', { methods: 'apollo', clip: 0.5 }],
   ['apollo-mini', { methods: 'apollo-mini' }],
   ['compact-plus', { methods: 'compact-plus' }],
+  ['compact with a staggered refresh', { methods: 'compact', options: { refresh: 'staggered' } }],
   ['prac', { methods: 'prac', options: { updateGap: 2 } }],
   ['compact with transported moments', { methods: 'compact', options: { moments: 'transport' } }],
   ['checkpoint', { methods: 'checkpoint' }],

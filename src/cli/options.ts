@@ -58,6 +58,11 @@ export const methodOptions = {
     'of sketched layers: compressed, or lifted to the size of the weight',
     parse.choice(['compressed', 'lifted'] as const),
   ),
+  refresh: optional(
+    '<rule>',
+    'whether directions of sketches change together, or staggered: blocks of them in turn (default: together)',
+    parse.choice(['together', 'staggered'] as const),
+  ),
   moments: optional(
     '<rule>',
     'first moments when projections change: keep, reset or transport (default: keep)',

@@ -13,6 +13,7 @@ const none: Refinements = {
   projection: undefined,
   basis: undefined,
   gradient: undefined,
+  refresh: undefined,
   moments: undefined,
   secondMoments: undefined,
   warmRestart: undefined,

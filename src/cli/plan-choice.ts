@@ -80,12 +80,35 @@ function planOf(methods: readonly string[], values: Partial<Refinements>, config
 
 /** The refinements among other values. */
 function refinementsIn(values: Refinements): Refinements {
-  const { rank, updateGap, scale, outputScale, projection, basis, gradient, moments, secondMoments, warmRestart } =
-    values;
+  const {
+    rank,
+    updateGap,
+    scale,
+    outputScale,
+    projection,
+    basis,
+    gradient,
+    refresh,
+    moments,
+    secondMoments,
+    warmRestart,
+  } = values;
   const { sketchWhen, saveMode, checkpointEvery, lossChunk } = values;
   const { alpha, targetModules, blockSize, momentum, updateRms, switchEvery, blockOrder } = values;
   return {
-    ...{ rank, updateGap, scale, outputScale, projection, basis, gradient, moments, secondMoments, warmRestart },
+    ...{
+      rank,
+      updateGap,
+      scale,
+      outputScale,
+      projection,
+      basis,
+      gradient,
+      refresh,
+      moments,
+      secondMoments,
+      warmRestart,
+    },
     ...{ sketchWhen, saveMode, checkpointEvery, lossChunk },
     ...{ alpha, targetModules, blockSize, momentum, updateRms, switchEvery, blockOrder },
   };

@@ -17,3 +17,4 @@ export {
 } from './sketch.js';
 export { Sketcher } from './sketching.js';
 export { type KeepingRules, SlotKeeper, type SlotRecord } from './slot-keeper.js';
+export { blockAge, blockEpoch, type StaggeredBlock, staggeredBlocks } from './stagger.js';

@@ -5,9 +5,12 @@ import {
   fastFamilies,
   hadamardSize,
   type RandomKey,
+  rows,
   type Tensor,
 } from '../engine/index.js';
 import { type DataBasis, renewBasis } from './data-basis.js';
+import { PlanError } from './plan-error.js';
+import { blockEpoch, staggeredBlocks } from './stagger.js';
 
 /**
  * Projection families; all have E[P·Pᵀ] = I. The relative error e² = E‖P·Pᵀ·G − G‖²/‖G‖² is (n+1)/r for `gaussian`, (n−1)/r for
@@ -45,6 +48,8 @@ export interface Sketch {
   readonly family: ProjectionFamily;
   /** Directions from the data instead of the seed alone; P is then stored and part of the checkpoint. */
   readonly basis?: DataBasis;
+  /** Directions change a block at a time instead of all together; for families of independent entries. */
+  readonly staggered?: boolean;
   /** Ĝ is brought back to the weight's shape in backward, so that any optimizer of dense gradients can use it. */
   readonly lifted?: boolean;
 }
@@ -76,6 +81,7 @@ export class Projections implements ProjectionSource, Disposable {
   readonly #stored = new Map<number, { readonly tensor: Tensor; readonly sketch: Sketch }>();
   /** Groups whose P waits for the first input of a step that renews it. */
   readonly #waiting = new Set<number>();
+  #step = 0;
   #epoch = 0;
 
   /** @param updateGap T, steps between resamplings; Infinity never resamples */
@@ -96,6 +102,7 @@ export class Projections implements ProjectionSource, Disposable {
   setStep(step: number): void {
     const gap = this.#updateGap;
     const epoch = gap === Number.POSITIVE_INFINITY ? 0 : Math.floor(step / gap);
+    this.#step = step;
     this.#waiting.clear();
     if (this.renews(step)) for (const { sketch } of this.#fromData()) this.#waiting.add(sketch.group);
     if (epoch === this.#epoch) return;
@@ -124,13 +131,19 @@ export class Projections implements ProjectionSource, Disposable {
   project(sketch: Sketch, x: Tensor, out: Tensor): void {
     const { family, basis } = sketch;
     if (isFast(family) && !basis) this.#engine.run('fastProject', { x, out, family, key: this.#key(sketch) });
-    else this.with(sketch, (p) => this.#engine.run('gemm', { a: x, b: p, out }));
+    else if (sketch.staggered) {
+      this.#withDirections(sketch, (p) => this.#engine.run('gemm', { a: x, b: p, transB: true, out }));
+    } else this.with(sketch, (p) => this.#engine.run('gemm', { a: x, b: p, out }));
   }
 
   expand(sketch: Sketch, u: Tensor, weight: Tensor): void {
     const { family, basis } = sketch;
     if (isFast(family) && !basis) this.#engine.run('fastExpand', { x: u, out: weight, family, key: this.#key(sketch) });
-    else {
+    else if (sketch.staggered) {
+      this.#withDirections(sketch, (p) =>
+        this.#engine.run('gemm', { a: u, b: p, transA: true, out: weight, accumulate: true }),
+      );
+    } else {
       this.with(sketch, (p) =>
         this.#engine.run('gemm', { a: u, b: p, transA: true, transB: true, out: weight, accumulate: true }),
       );
@@ -163,6 +176,28 @@ export class Projections implements ProjectionSource, Disposable {
     }
     const p = this.#allocate(sketch);
     this.#make(sketch, p);
+    body(p);
+    this.#engine.release(p);
+  }
+
+  /** Calls `body` with Pᵀ [r, n], whose blocks of rows change in turn, each drawn by a key of its own. */
+  #withDirections(sketch: Sketch, body: (p: Tensor) => void): void {
+    const { inputSize, rank, family, group } = sketch;
+    if (family !== 'gaussian' && family !== 'rademacher') {
+      throw new PlanError(
+        `plan: ${family} projections change as a whole: their directions depend on one another`,
+        'use gaussian or rademacher with a staggered refresh',
+      );
+    }
+    const shape = [rank, inputSize];
+    const p = this.#engine.allocate({ shape, role: 'projection', name: `projection.${group}` });
+    const blocks = staggeredBlocks(rank, this.#updateGap);
+    for (const block of blocks) {
+      const draw = blockEpoch(block, this.#step, this.#updateGap) * blocks.length + block.index;
+      const out = rows(p, block.begin, block.count);
+      const key = this.#key(sketch, draw);
+      this.#engine.run('random', { out, family, key, deviation: 1 / Math.sqrt(rank) });
+    }
     body(p);
     this.#engine.release(p);
   }

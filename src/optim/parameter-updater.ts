@@ -4,6 +4,7 @@ import type { Direction, GradientSpace, WeightStep } from './direction.js';
 import type { Expander } from './expander.js';
 import type { StepContext } from './settings.js';
 import { type MomentRules, renewedMoments, transports } from './subspace/renewed-moments.js';
+import { staggeredMoments } from './subspace/staggered-moments.js';
 
 /** Updates one parameter from its gradients, and owns the state this takes. */
 export interface ParameterUpdater extends Disposable {
@@ -34,9 +35,7 @@ export interface UpdateTarget {
 /** The common updater: a direction in the gradient's space, expanded to the weight. */
 export function directedUpdater(target: UpdateTarget, plain: Direction): ParameterUpdater {
   const { expand, dense, renewal, space } = target;
-  const direction = renewal
-    ? renewedMoments(space.engine, space.name, plain, renewal.sketch, renewal.projections, renewal.rules)
-    : plain;
+  const direction = renewal ? followProjection(target, plain, renewal) : plain;
   return {
     state: direction.state,
     renews: (step) => renewal !== undefined && transports(renewal.rules, step),
@@ -51,6 +50,15 @@ export function directedUpdater(target: UpdateTarget, plain: Direction): Paramet
     },
     [Symbol.dispose]: () => direction[Symbol.dispose](),
   };
+}
+
+function followProjection(
+  { space: { engine, name, settings } }: UpdateTarget,
+  direction: Direction,
+  { sketch, projections, rules }: NonNullable<UpdateTarget['renewal']>,
+): Direction {
+  if (rules.staggered) return staggeredMoments(engine, name, direction, sketch, settings, rules.updateGap);
+  return renewedMoments(engine, name, direction, sketch, projections, rules);
 }
 
 /** Learning rate, factor and decay of a step; only tensors of two or more dimensions decay. */

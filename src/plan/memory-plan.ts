@@ -25,6 +25,8 @@ const sketches = z.strictObject({
   share: z.boolean(),
   /** T, steps between resamplings; null: never. */
   updateGap: z.number().int().positive().nullable(),
+  /** Whether all directions change together, or blocks of them in turn, spread over the gap. */
+  refresh: z.enum(['together', 'staggered']),
   /** What becomes of the moments when the projection changes. */
   moments: z.strictObject({
     /** `reset` starts again from 0, `transport` carries them over: M ← c·P_newᵀ·P_old·M. */

@@ -99,6 +99,13 @@ describe('recipes', () => {
     ['prac', { basis: 'range-finder' }, /^a gradient lifted from a range-finder basis is biased/],
     ['compact', { basis: 'prac', projection: 'srht' }, /^--projection srht has no meaning with --basis prac$/],
     ['compact', { moments: 'reset', updateGap: null }, /^a projection that never changes leaves moments as they are$/],
+    ['compact', { refresh: 'staggered', projection: 'srht' }, /^srht projections change as a whole/],
+    ['compact', { refresh: 'staggered', moments: 'reset' }, /^a staggered refresh has its own rule for the moments/],
+    [
+      'compact',
+      { refresh: 'staggered', updateGap: null },
+      /^a projection that never changes has no turns to change in$/,
+    ],
     ['prac', { moments: 'reset' }, /^moments of lifted gradients have no subspace to change with$/],
     [
       'compact',

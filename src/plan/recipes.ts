@@ -160,7 +160,7 @@ function saveModeOf(
 /** Options of compressed gradients; the first two are also those of a subspace of the exact gradient. */
 const sketchOptions = [
   ...['updateGap', 'scale'],
-  ...['projection', 'gradient', 'moments', 'secondMoments', 'warmRestart', 'sketchWhen', 'outputScale'],
+  ...['projection', 'gradient', 'refresh', 'moments', 'secondMoments', 'warmRestart', 'sketchWhen', 'outputScale'],
 ] as const satisfies readonly (keyof SketchOptions)[];
 
 function refuseLooseOptions(

@@ -98,6 +98,7 @@ function sketchesByWeight(plan: SketchPlan, linears: readonly SketchableLinear[]
       family: plan.projection,
       ...(plan.basis !== 'random' && { basis: plan.basis }),
       ...(plan.gradient === 'lifted' && { lifted: true }),
+      ...(plan.refresh === 'staggered' && plan.updateGap !== null && { staggered: true }),
     });
   }
   if (sketched.size === 0) throw new PlanError(`plan: no linear layer matches ${plan.weights.join(', ')}`);
@@ -108,8 +109,9 @@ function sketchesByWeight(plan: SketchPlan, linears: readonly SketchableLinear[]
 function momentRules({ sketches }: MemoryPlan): Pick<UpdateRule, 'moments'> {
   if (!sketches || sketches.updateGap === null) return {};
   const { moments, updateGap } = sketches;
+  const staggered = sketches.refresh === 'staggered';
   const idle = moments.first === 'keep' && moments.second === 'keep' && moments.warmRestart === null;
-  return idle ? {} : { moments: { ...moments, updateGap } };
+  return idle && !staggered ? {} : { moments: { ...moments, staggered, updateGap } };
 }
 
 function refuseTurnsWithRenewals({ blockCoordinate, sketches }: MemoryPlan): void {

@@ -26,6 +26,8 @@ export interface SketchOptions {
   readonly basis?: 'svd' | 'range-finder' | 'random' | 'prac';
   /** Whether sketched gradients stay compressed or are brought back to the weights' shape. */
   readonly gradient?: 'compressed' | 'lifted';
+  /** Whether directions change together, or blocks of them in turn. */
+  readonly refresh?: 'together' | 'staggered';
   /** What becomes of first moments when the projection changes. */
   readonly moments?: 'keep' | 'reset' | 'transport';
   /** What becomes of second moments then. */
@@ -91,6 +93,7 @@ export function sketchRecipe(method: SketchMethod, options: SketchOptions, when:
     share: method === 'compact-shared' || method === 'prac',
     updateGap,
     scale,
+    refresh: options.refresh ?? 'together',
     moments: {
       first: options.moments ?? 'keep',
       second: options.secondMoments ?? 'keep',
@@ -98,6 +101,7 @@ export function sketchRecipe(method: SketchMethod, options: SketchOptions, when:
     },
   };
   refuseIdleMoments(sketches);
+  refuseStaggered(sketches);
   return {
     slots: weights.map((weight) => ({ match: weight.replace(/weight$/, 'input'), form })),
     sketches,
@@ -136,6 +140,25 @@ function refuseIdleMoments({ moments, updateGap, gradient, basis }: SketchPlan):
     throw new InputError(
       'moments are transported by making the last projection again, which only works from a seed',
       'use --basis random, or --moments reset',
+    );
+  }
+}
+
+function refuseStaggered({ refresh, projection, basis, gradient, updateGap, moments }: SketchPlan): void {
+  if (refresh !== 'staggered') return;
+  if (updateGap === null) {
+    throw new InputError('a projection that never changes has no turns to change in', 'give --update-gap a number');
+  }
+  if (basis !== 'random' || (projection !== 'gaussian' && projection !== 'rademacher')) {
+    throw new InputError(
+      `${basis === 'random' ? `${projection} projections` : `directions of ${basis}`} change as a whole: they depend on one another`,
+      'use --projection gaussian or rademacher with --refresh staggered',
+    );
+  }
+  if (gradient === 'lifted' || moments.first !== 'keep' || moments.second !== 'keep' || moments.warmRestart !== null) {
+    throw new InputError(
+      'a staggered refresh has its own rule for the moments of compressed gradients',
+      'leave out --moments, --second-moments, --warm-restart and --gradient lifted',
     );
   }
 }

@@ -9,6 +9,8 @@ export interface MomentRules {
   readonly second: 'keep' | 'reset';
   /** w: in step τ after a change updates are multiplied by min(1, (τ+1)/w). */
   readonly warmRestart: number | null;
+  /** Whether directions change a block at a time, which has a rule of its own; the others must then be `keep` and null. */
+  readonly staggered: boolean;
   /** T, steps between changes. */
   readonly updateGap: number;
 }

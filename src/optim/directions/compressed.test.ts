@@ -31,7 +31,7 @@ async function trained(engine: Engine, update: UpdateSpec, sketch: Sketch | unde
   const parameter = new Parameter('w', tensor);
   const projections = fixedProjection(engine, identity(inputs));
   const rules = () => ({ update, sketch, scale: 0.5 });
-  using optimizer = new Optimizer(engine, [parameter], { settings, rules, projections });
+  using optimizer = new Optimizer(engine, [parameter], { seed: 0, settings, rules, projections });
   for (let step = 0; step < 10; step++) {
     const shape = sketch ? [inputs, outputs] : [outputs, inputs];
     const [, width] = shape;

@@ -26,7 +26,7 @@ function paperTable(rows: readonly PaperRow[]): string {
     colAligns: head.map((_, index) => (index < (byComponent ? 3 : 2) || index === head.length - 1 ? 'left' : 'right')),
     style: { head: [], border: [], compact: true },
   });
-  for (const { model, method, component, published, derived, countedAsPaper, note } of rows) {
+  for (const { model, method, component, published, derived, countedAsPaper, note, time } of rows) {
     const counted = countedAsPaper === undefined ? '' : `: ${countedAsPaper.toFixed(2)}`;
     table.push([
       model,
@@ -35,7 +35,7 @@ function paperTable(rows: readonly PaperRow[]): string {
       published === null ? '–' : published.toFixed(2),
       derived === null ? 'not implemented yet' : derived.toFixed(2),
       published === null || derived === null ? '' : difference(derived / published),
-      `${note ?? ''}${counted}`,
+      time === undefined ? `${note ?? ''}${counted}` : `${time.toFixed(2)} × full rank's time`,
     ]);
   }
   return table.toString();

@@ -1,8 +1,10 @@
 import type { LedgerEvent, Role } from '../../engine/index.js';
 import { type LlamaConfig, presets } from '../../models/index.js';
-import { type DryRun, dryRun } from '../dry-run.js';
+import { priceStep } from '../cost/price-step.js';
+import { recordedRates } from '../cost/recorded.js';
+import { type DryRun, dryRun, type PredictionRequest } from '../dry-run.js';
 import type { MemoryPlan } from '../memory-plan.js';
-import { makePlan, type RecipeOptions } from '../recipes.js';
+import { makePlan } from '../recipes.js';
 import { type Component, type PaperMethod, type PaperModel, pretraining } from './published.js';
 
 /** A cell that this program derives by a dry run: bytes, and those of each component. */
@@ -35,36 +37,59 @@ export function paperPlan(method: PaperMethod, model: PaperModel): MemoryPlan | 
 /** What else this program can do with the same tokens. */
 export const ownRows: readonly OwnRow[] = [
   { name: 'lean', methods: ['lean'] },
-  { name: 'lean, compact n/4', methods: ['lean', 'compact'], options: { rank: { ratio: 1 / 4 } } },
+  { name: 'lean, compact n/4', methods: ['lean', 'compact'], rank: 1 / 4 },
   { name: 'checkpoint', methods: ['checkpoint'] },
-  { name: 'checkpoint, compact n/4', methods: ['checkpoint', 'compact'], options: { rank: { ratio: 1 / 4 } } },
-  { name: 'checkpoint, compact n/8', methods: ['checkpoint', 'compact'], options: { rank: { ratio: 1 / 8 } } },
+  { name: 'checkpoint, compact n/4', methods: ['checkpoint', 'compact'], rank: 1 / 4 },
+  { name: 'checkpoint, compact n/4, adam8bit', methods: ['checkpoint', 'compact', 'adam8bit'], rank: 1 / 4 },
+  { name: 'checkpoint, compact n/8, adam8bit', methods: ['checkpoint', 'compact', 'adam8bit'], rank: 1 / 8 },
+  {
+    name: 'checkpoint, compact n/4, adam8bit, fused-update',
+    methods: ['checkpoint', 'compact', 'adam8bit', 'fused-update'],
+    rank: 1 / 4,
+  },
+  {
+    name: 'checkpoint, compact n/8, adam8bit, fused-update',
+    methods: ['checkpoint', 'compact', 'adam8bit', 'fused-update'],
+    rank: 1 / 8,
+  },
+  {
+    name: 'checkpoint, compact n/8, adam8bit, the same tokens in 4 parts',
+    methods: ['checkpoint', 'compact', 'adam8bit'],
+    rank: 1 / 8,
+    parts: 4,
+  },
 ];
 
 export interface OwnRow {
   readonly name: string;
   readonly methods: readonly string[];
-  readonly options?: Partial<RecipeOptions>;
+  readonly rank?: number;
+  /** Micro-batches that the paper's one is cut into. */
+  readonly parts?: number;
 }
 
-export function ownPlan({ methods, options }: OwnRow, { numHiddenLayers: layers }: LlamaConfig): MemoryPlan {
-  return makePlan(methods, { layers, ...options });
+export function ownPlan({ methods, rank }: OwnRow, { numHiddenLayers: layers }: LlamaConfig): MemoryPlan {
+  return makePlan(methods, { layers, ...(rank !== undefined && { rank: { ratio: rank } }) });
+}
+
+/**
+ * Predicted time of a plan's step over the paper's tokens, relative to full rank on the same engine. Fused updates cannot
+ * accumulate: theirs is a step of one micro-batch, compared with such a step.
+ */
+export async function relativeTime(config: LlamaConfig, plan: MemoryPlan, parts = 1): Promise<number> {
+  const accumulate = plan.update === 'fused' ? 1 : pretraining.accumulate;
+  const full = makePlan(['full'], { layers: config.numHiddenLayers });
+  const own = { ...requestFor(config, plan, parts), accumulate: accumulate * parts };
+  const { seconds } = await priceStep(own, recordedRates);
+  return seconds / (await priceStep({ ...requestFor(config, full), accumulate }, recordedRates)).seconds;
 }
 
 /**
  * A dry run in the paper's setting: 32,768 tokens per micro-batch, all in bf16. Two micro-batches stand for the paper's
- * four: from the second on, all gradients are there and the peak is always the same.
+ * four: from the second on, all gradients are there and the peak is always the same. Fused updates have one.
  */
-export async function derive(config: LlamaConfig, plan: MemoryPlan): Promise<Derived> {
-  const run = await dryRun({
-    config,
-    plan,
-    ...pretraining,
-    accumulate: 2,
-    threads: 1,
-    optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-6, epsilonForm: 'uncorrected', weightDecay: 0 },
-    seed: 0,
-  });
+export async function derive(config: LlamaConfig, plan: MemoryPlan, parts = 1): Promise<Derived> {
+  const run = await dryRun(requestFor(config, plan, parts));
   const { persistent, step } = run.events;
   const { peak, peakByRole } = peakInBf16([...persistent, ...step]);
   const linear = run.slots.filter(({ slot, consumer }) => consumer === 'linear' && slot.startsWith('layers.'));
@@ -78,6 +103,19 @@ export async function derive(config: LlamaConfig, plan: MemoryPlan): Promise<Der
       peak,
     },
     run,
+  };
+}
+
+function requestFor(config: LlamaConfig, plan: MemoryPlan, parts = 1): PredictionRequest {
+  return {
+    config,
+    plan,
+    ...pretraining,
+    batch: pretraining.batch / parts,
+    accumulate: plan.update === 'fused' ? 1 : 2,
+    threads: 1,
+    optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-6, epsilonForm: 'uncorrected', weightDecay: 0 },
+    seed: 0,
   };
 }
 
@@ -99,8 +137,8 @@ function peakInBf16(events: readonly LedgerEvent[]) {
   };
   for (const event of events) {
     if (event.kind === 'allocate') {
-      // Statistics of rows stay f32.
-      const wide = !halved.has(event.role) || /\.(rstd|log_sum_exp)$/.test(event.name);
+      // Statistics of rows stay f32, as do the scales of 8-bit codes, which are bytes already.
+      const wide = !halved.has(event.role) || /\.(rstd|log_sum_exp|codes|scales)$/.test(event.name);
       const block = { bytes: wide ? event.bytes : event.bytes / 2, role: event.role };
       live.set(event.id, block);
       add(block.role, block.bytes);

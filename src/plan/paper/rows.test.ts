@@ -37,6 +37,20 @@ describe('table 2, derived by dry runs', () => {
   });
 });
 
+describe('what this program adds', () => {
+  const own = (model: string) => rows.table2.filter((row) => row.model === model && row.time !== undefined);
+
+  it('trains the 350M model in 4 GiB at no more than 1.1 times the time of full rank', () => {
+    const good = own('llama-350m').filter(({ derived, time }) => (derived ?? 99) <= 4 && (time ?? 99) <= 1.1);
+    expect(good.map(({ method }) => method)).toContain('checkpoint, compact n/8, adam8bit');
+  });
+
+  it('trains the 7B model on 32,768 tokens in 24 GiB, in parts', () => {
+    const smallest = Math.min(...own('llama-7b').map(({ derived }) => derived ?? 99));
+    expect(smallest).toBeLessThan(24);
+  });
+});
+
 describe('table 3, derived by dry runs', () => {
   it.each(compared(rows.table3))('$method, $component: $published GiB within 2 % of what the paper counts', (row) => {
     expect(Math.abs((row.countedAsPaper ?? row.derived) / row.published - 1)).toBeLessThan(0.02);

@@ -1,5 +1,5 @@
 import { presets } from '../../models/index.js';
-import { type Derived, derive, ownPlan, ownRows, paperPlan } from './derive.js';
+import { type Derived, derive, ownPlan, ownRows, paperPlan, relativeTime } from './derive.js';
 import {
   type Component,
   components,
@@ -22,6 +22,8 @@ export interface PaperRow {
   /** What the derivation gives when it counts as the paper's authors did, where that differs. */
   readonly countedAsPaper?: number;
   readonly note?: string;
+  /** Predicted time of a step, relative to full rank on the same engine; of rows that only this program has. */
+  readonly time?: number;
 }
 
 const gibibyte = 2 ** 30;
@@ -46,8 +48,10 @@ export async function table2Rows(): Promise<readonly PaperRow[]> {
 async function rowsOfOurs(model: (typeof paperModels)[number] | 'llama-7b'): Promise<readonly PaperRow[]> {
   const rows: PaperRow[] = [];
   for (const row of ownRows) {
-    const { peak } = await derive(presets[model], ownPlan(row, presets[model]));
-    rows.push({ model, method: row.name, published: null, derived: peak / gibibyte });
+    const plan = ownPlan(row, presets[model]);
+    const { peak } = await derive(presets[model], plan, row.parts);
+    const time = await relativeTime(presets[model], plan, row.parts);
+    rows.push({ model, method: row.name, published: null, derived: peak / gibibyte, time });
   }
   return rows;
 }

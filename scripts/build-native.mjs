@@ -30,6 +30,7 @@ const units = {
   'binding/addon.cpp': [],
   'binding/run-op.cpp': [],
   'binding/tier-choice.cpp': [],
+  'spill/spill-file.cpp': [],
   'threads/pool.cpp': [],
   'tiers/generic.cpp': [],
   ...(process.arch === 'x64' ? x86Units : {}),

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import type { ComputingEngine } from '../src/engine/index.js';
 import type { LlamaConfig } from '../src/models/index.js';
@@ -60,6 +61,18 @@ const runs: [string, TinySettings][] = [
   ['a range finder in forward', { methods: 'full,compact-shared', options: { basis: 'range-finder' } }],
   ['moments that are transported', { methods: 'compact', options: { moments: 'transport', updateGap: 1 } }],
   ['moments that are reset', { methods: 'compact', options: { moments: 'reset', warmRestart: 3, updateGap: 1 } }],
+  ['velora', { methods: 'velora', options: { groups: 5 } }],
+  ['velora with two micro-batches', { methods: 'velora', options: { groups: 4 }, accumulate: 2 }],
+  ['mesa', { methods: 'mesa' }],
+  ['mesa in 4 bits on full', { methods: 'full,mesa', options: { bits: 4 } }],
+  ['mesa in 2 bits and compact', { methods: 'mesa,compact', options: { bits: 2 } }],
+  ['mesa and checkpoint', { methods: 'mesa,checkpoint' }],
+  ['approxbp', { methods: 'approxbp' }],
+  ['approxbp, velora and mesa', { methods: 'approxbp,velora,mesa', options: { groups: 5 } }],
+  ['msnorm', { methods: 'msnorm' }],
+  ['msnorm on full, with mesa and compact-down', { methods: 'full,msnorm,mesa,compact-down' }],
+  ['token-sketch', { methods: 'token-sketch' }],
+  ['checkpoint of one block', { methods: 'checkpoint', options: { checkpointLayers: [0] } }],
   ['two micro-batches', { methods: 'lean', accumulate: 2 }],
   ['two micro-batches and compact', { methods: 'compact', accumulate: 2 }],
   ['clipping', { methods: 'lean', clip: 1 }],
@@ -87,6 +100,18 @@ function orthonormalEachStep(methods: string): TinySettings {
   return { methods, options: { projection: 'orthonormal', updateGap: 1, rank: { ratio: 1 } } };
 }
 
+/** Deep enough for blocks to leave and come back. */
+const deep = shaped({ numHiddenLayers: 6, hiddenSize: 24, intermediateSize: 50 });
+const offloads: [string, TinySettings][] = [
+  ['everything', { methods: 'offload' }],
+  ['block inputs and attention outputs, with compact', { methods: 'offload,compact', options: { offloadFraction: 0 } }],
+  ['what full and velora keep', { methods: 'full,offload,velora', options: { groups: 5 } }],
+  ['checkpoints, two micro-batches', { methods: 'offload,checkpoint', accumulate: 2 }],
+  ['a third of the tokens', { methods: 'offload', options: { offloadFraction: 0.34 } }],
+  ['next to none of the tokens', { methods: 'offload', options: { offloadFraction: 0.001 } }],
+  ['norm outputs', { methods: 'offload,msnorm', options: { offloadFraction: 0.7 } }],
+];
+
 const shapes: [string, LlamaConfig][] = [
   ['the fixture', tinyConfig],
   ['grouped keys', shaped({ numKeyValueHeads: 2 })],
@@ -99,7 +124,8 @@ const shapes: [string, LlamaConfig][] = [
 /** Some steps and an evaluation; every figure of the ledger against the dry run's. */
 async function expectAsPredicted(engine: ComputingEngine, given: TinySettings, threads: number) {
   const settings = tinySettings({ steps: 2, ...given });
-  const trainer = await Trainer.open({ settings, data: tinyData(settings), engine, threads });
+  const offload = { directory: tmpdir() };
+  const trainer = await Trainer.open({ settings, data: tinyData(settings), engine, threads, offload });
   const { ledger, arena } = trainer.engine;
   const reservedAtStart = arena?.reserved;
   await runAll(trainer);
@@ -118,6 +144,8 @@ describe.skipIf(nativeMissing)(nativeTitle('the native engine takes the bytes th
   describe.each(shapes)('with %s', (_, config) => {
     it.each(runs)('for %s', (_label, run) => expectAsPredicted('native', { ...run, config }, 2));
   });
+
+  it.each(offloads)('when it offloads %s', (_, run) => expectAsPredicted('native', { ...run, config: deep }, 2));
 
   it.each([1, 3, 5])('with %d threads, whose scratch is counted too', async (threads) => {
     await expectAsPredicted('native', { methods: 'lean' }, threads);
@@ -162,4 +190,5 @@ describe('the reference engine takes the bytes that the dry run predicts', () =>
   it.each(runs)('for %s', (_label, run) =>
     expectAsPredicted('reference', { sequenceLength: 6, ...run, config: oddConfig }, 2),
   );
+  it.each(offloads)('when it offloads %s', (_, run) => expectAsPredicted('reference', { ...run, config: deep }, 2));
 });

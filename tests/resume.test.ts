@@ -70,6 +70,11 @@ const runs: [string, TinySettings][] = [
   ['lomo', { methods: 'lomo' }],
   ['badam', { methods: 'badam', options: { switchEvery: 2 } }],
   ['muon, compact', { methods: 'muon,compact', options: { updateGap: 4 } }],
+  ['velora', { methods: 'velora', options: { groups: 7 }, accumulate: 2 }],
+  ['mesa in 4 bits', { methods: 'mesa', options: { bits: 4 }, accumulate: 2 }],
+  ['token-sketch', { methods: 'token-sketch', accumulate: 2 }],
+  ['approxbp', { methods: 'approxbp' }],
+  ['msnorm', { methods: 'msnorm' }],
   ['fused', { methods: 'compact,fused-update', options: { updateGap: 4 } }],
 ];
 

@@ -107,6 +107,53 @@ describe('the saved bytes of the blocks are those of the formula', () => {
     },
   );
 
+  const inBlock = (prediction: Prediction) =>
+    bytesOf(prediction.slots.filter((slot) => inBlocks(slot) && !isStatistic(slot))) / tinyConfig.numHiddenLayers;
+
+  it.each([
+    ['mesa', 6 * n + 2 * m],
+    ['mesa,full', 10 * n + 4 * m],
+    ['mesa,checkpoint', n],
+    ['mesa,msnorm', 6 * n + 2 * m],
+  ])('for %s: codes, and 4 bytes for each 128 of them', async (methods, perToken) => {
+    for (const bits of [8, 4, 2] as const) {
+      const prediction = await predictTiny(methods, { bits });
+      expect(inBlock(prediction)).toBe(tokens * perToken * (bits / 8 + 4 / 128));
+    }
+  });
+
+  it('for velora: one number per sub-token of value and down', async () => {
+    // M = 4 and 11, thus 16 sub-tokens each; the value layer's input stays for query and key.
+    const prediction = await predictTiny('velora', { groups: 16 });
+    expect(elements(prediction)).toBe(10 * n + 3 * m + 16 + 16);
+    // M = 8 and 25: the last sub-token of down is shorter.
+    expect(elements(await predictTiny('velora', { groups: 7 }))).toBe(10 * n + 3 * m + 7 + 7);
+  });
+
+  it('for token-sketch: k mixtures of the inputs that q, k, v share, that gate and up share, and of down’s', async () => {
+    const prediction = await predictTiny('token-sketch');
+    expect(elements(prediction)).toBe(8 * n + 3 * m + (2 * n + m) / 4);
+  });
+
+  it('for approxbp: a quarter of a byte for each gate', async () => {
+    expect(inBlock(await predictTiny('approxbp'))).toBe(tokens * (4 * (10 * n + 3 * m) + m / 4));
+  });
+
+  it('for msnorm: norm outputs in place of norm inputs, and nothing beside them', async () => {
+    expect(elements(await predictTiny('msnorm'))).toBe(6 * n + 2 * m);
+    expect(elements(await predictTiny('full,msnorm'))).toBe(6 * n + 4 * m);
+    const gammas = 4 * 2 * tinyConfig.numHiddenLayers * n;
+    const [lean, shared] = [await predictTiny('lean'), await predictTiny('msnorm')];
+    expect(lean.memory.peakByRole.optimizer - shared.memory.peakByRole.optimizer).toBe(2 * gammas);
+  });
+
+  it('with some blocks checkpointed: n for them, 6n + 2m for the others', async () => {
+    const config = shaped({ numHiddenLayers: 5 });
+    const { slots } = await predictTiny('checkpoint', { checkpointLayers: [0, 1, 4] }, config);
+    const kept = slots.filter((slot) => inBlocks(slot) && !isStatistic(slot));
+    expect(bytesOf(kept)).toBe(4 * tokens * (3 * n + 2 * (6 * n + 2 * m)));
+  });
+
   it('with every k-th block’s input: ⌈L/k⌉ of them', async () => {
     const config = shaped({ numHiddenLayers: 5 });
     const { slots } = await predictTiny('checkpoint', { checkpointEvery: 2 }, config);
@@ -133,6 +180,14 @@ describe('the ledger', () => {
     const normalized = saveMode === 'eager' ? 4 * tokens * n : 0;
     expect(memory.peakByRole.saved).toBe(bytes + statistics + around + normalized);
   });
+
+  it.each(['mesa', 'velora', 'approxbp', 'msnorm', 'full,mesa,velora'])(
+    'has it in other forms too: %s',
+    async (methods) => {
+      const { memory, slots } = await predictTiny(methods, methods.includes('velora') ? { groups: 5 } : {});
+      expect(memory.peakByRole.saved).toBe(bytesOf(slots));
+    },
+  );
 
   it.each(['compact', 'compact-shared'])('has it with sketches too, shared ones counted once: %s', async (method) => {
     const { memory, slots } = await predictTiny(method, { sketchWhen: 'forward' });

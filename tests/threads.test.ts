@@ -41,6 +41,10 @@ const runs: [string, TinySettings][] = [
   ['checkpoint', { methods: 'checkpoint' }],
   ['lean with clipping', { methods: 'lean', clip: 0.5 }],
   ['lean with two micro-batches', { methods: 'lean', accumulate: 2 }],
+  ['mesa', { methods: 'mesa' }],
+  ['mesa in 2 bits, velora and approxbp', { methods: 'mesa,velora,approxbp', options: { bits: 2, groups: 9 } }],
+  ['token-sketch', { methods: 'token-sketch' }],
+  ['msnorm', { methods: 'msnorm' }],
   ['compact with fused-update', { methods: 'compact,fused-update' }],
 ];
 
@@ -69,18 +73,27 @@ describe.skipIf(nativeMissing)(nativeTitle('a training run has the same bits'), 
     for (const threads of [2, 3]) expectSameBits(await train(given, threads), one, `${threads} threads`);
   });
 
-  it.each(runs.filter(([label]) => ['lean', 'compact', 'lean with clipping', 'galore', 'apollo'].includes(label)))(
-    'with every instruction set: %s',
-    async (_, given) => {
-      const results: Trained[] = [];
-      for (const tier of tiersHere) {
-        vi.stubEnv('COMPACT_ISA', tier);
-        results.push(await train({ ...given, steps: 3 }, 2));
-      }
-      expect(results.length).toBeGreaterThan(0);
-      for (const [index, tier] of tiersHere.entries()) expectSameBits(results[index], results[0], tier);
-    },
-  );
+  it.each(
+    runs.filter(([label]) =>
+      [
+        'lean',
+        'compact',
+        'lean with clipping',
+        'galore',
+        'apollo',
+        'mesa',
+        'mesa in 2 bits, velora and approxbp',
+      ].includes(label),
+    ),
+  )('with every instruction set: %s', async (_, given) => {
+    const results: Trained[] = [];
+    for (const tier of tiersHere) {
+      vi.stubEnv('COMPACT_ISA', tier);
+      results.push(await train({ ...given, steps: 3 }, 2));
+    }
+    expect(results.length).toBeGreaterThan(0);
+    for (const [index, tier] of tiersHere.entries()) expectSameBits(results[index], results[0], tier);
+  });
 
   it.each(['lean', 'compact'])('when run twice: %s', async (methods) => {
     expectSameBits(await train({ methods }, 2), await train({ methods }, 2), 'again');

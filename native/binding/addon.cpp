@@ -1,8 +1,11 @@
 // The addon as JavaScript sees it:
 //   tiers() · open(threads, isa, capacityBytes, block) -> handle · close(handle) · grow(handle, bytes) · info(handle)
 //   run(handle, opCode) · write(handle, offset, values, bf16) · read(handle, offset, values, bf16) · peak(isa, threads) -> [f32, bf16]
+//   spillOpen(handle, directory, bytes) · spillClose(handle) · spillProbe(handle, bytes) -> bytes per second
+//   spillWrite(handle, offset, bytes, at) -> number · spillRead(handle, offset, bytes, at) -> number · spillWait(handle, number)
 // Handles are indices into a table that belongs to the JavaScript environment and are never used twice; every failure is a
 // JavaScript error with a `code`.
+#include <errno.h>
 #include <node_api.h>
 
 #include <cstring>
@@ -233,6 +236,99 @@ napi_value read(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** An error of the operating system: code `SPILL_` + its name, for those that TypeScript tells apart. */
+napi_value failBySystem(napi_env env, int error) {
+  const char* code = error == ENOSPC || error == EDQUOT || error == EFBIG                        ? "SPILL_FULL"
+                     : error == ENOENT || error == ENOTDIR || error == EACCES || error == EROFS ? "SPILL_DIRECTORY"
+                                                                                                   : "SPILL_FAILED";
+  return fail(env, code, strerror(error));
+}
+
+napi_value spillOpen(napi_env env, napi_callback_info info) {
+  const Arguments<3> given(env, info);
+  Context* context = contextOf(env, given.values[0]);
+  if (context == nullptr) return nullptr;
+  char directory[4096] = {};
+  size_t length = 0, bytes = 0;
+  if (!given.complete || !readSize(env, given.values[2], bytes) ||
+      napi_get_value_string_utf8(env, given.values[1], directory, sizeof directory, &length) != napi_ok ||
+      length + 1 >= sizeof directory) {
+    return fail(env, "NATIVE_ARGUMENTS", "spillOpen(handle, directory, bytes)");
+  }
+  std::unique_ptr<SpillFile> file(new (std::nothrow) SpillFile);
+  if (!file) return fail(env, "NATIVE_MEMORY", "out of memory");
+  const int error = file->open(directory, bytes);
+  if (error != 0) return failBySystem(env, error);
+  context->spill = std::move(file);
+  return nullptr;
+}
+
+napi_value spillClose(napi_env env, napi_callback_info info) {
+  const Arguments<1> given(env, info);
+  Context* context = contextOf(env, given.values[0]);
+  if (context != nullptr) context->spill.reset();
+  return nullptr;
+}
+
+/** The context with an open file; throws and gives null where there is none. */
+Context* spillingContext(napi_env env, napi_value handle) {
+  Context* context = contextOf(env, handle);
+  if (context == nullptr || context->spill) return context;
+  fail(env, "NATIVE_CLOSED", "this native engine has no file to move tensors to");
+  return nullptr;
+}
+
+/** A transfer between a range of the arena and one of the file. */
+napi_value spillTransfer(napi_env env, napi_callback_info info, bool write) {
+  const Arguments<4> given(env, info);
+  Context* context = spillingContext(env, given.values[0]);
+  if (context == nullptr) return nullptr;
+  size_t offset = 0, bytes = 0, at = 0;
+  if (!given.complete || !readSize(env, given.values[1], offset) || !readSize(env, given.values[2], bytes) ||
+      !readSize(env, given.values[3], at)) {
+    return fail(env, "NATIVE_ARGUMENTS", "expected (handle, offset, bytes, at)");
+  }
+  const size_t size = context->arena.size(), room = context->spill->bytes();
+  if (bytes > size || offset > size - bytes || bytes > room || at > room - bytes) {
+    return fail(env, "NATIVE_RANGE", "a transfer lies outside the arena or the file");
+  }
+  const uint64_t number = context->spill->transfer(write, context->arena.base() + offset, bytes, at);
+  if (number == 0) return fail(env, "NATIVE_MEMORY", "out of memory");
+  napi_value result;
+  napi_create_double(env, static_cast<double>(number), &result);
+  return result;
+}
+
+napi_value spillWrite(napi_env env, napi_callback_info info) { return spillTransfer(env, info, true); }
+napi_value spillRead(napi_env env, napi_callback_info info) { return spillTransfer(env, info, false); }
+
+napi_value spillWait(napi_env env, napi_callback_info info) {
+  const Arguments<2> given(env, info);
+  Context* context = spillingContext(env, given.values[0]);
+  size_t number = 0;
+  if (context == nullptr) return nullptr;
+  if (!given.complete || !readSize(env, given.values[1], number)) {
+    return fail(env, "NATIVE_ARGUMENTS", "spillWait(handle, number)");
+  }
+  const int error = context->spill->wait(number);
+  return error == 0 ? nullptr : failBySystem(env, error);
+}
+
+napi_value spillProbe(napi_env env, napi_callback_info info) {
+  const Arguments<2> given(env, info);
+  Context* context = spillingContext(env, given.values[0]);
+  size_t bytes = 0;
+  if (context == nullptr) return nullptr;
+  if (!given.complete || !readSize(env, given.values[1], bytes)) {
+    return fail(env, "NATIVE_ARGUMENTS", "spillProbe(handle, bytes)");
+  }
+  if (bytes > context->arena.size()) bytes = context->arena.size();
+  if (bytes > context->spill->bytes()) bytes = context->spill->bytes();
+  napi_value result;
+  napi_create_double(env, context->spill->probe(context->arena.base(), bytes), &result);
+  return result;
+}
+
 napi_value peak(napi_env env, napi_callback_info info) {
   const Arguments<2> given(env, info);
   int32_t threads = 0;
@@ -263,7 +359,9 @@ NAPI_MODULE_INIT() {
     const char* name;
     napi_callback function;
   } functions[] = {{"tiers", tiers}, {"open", open},   {"close", close}, {"grow", grow}, {"info", describe},
-                   {"run", run},     {"write", write}, {"read", read},   {"peak", peak}};
+                   {"run", run},     {"write", write}, {"read", read},   {"peak", peak},
+                   {"spillOpen", spillOpen},   {"spillClose", spillClose}, {"spillProbe", spillProbe},
+                   {"spillWrite", spillWrite}, {"spillRead", spillRead},   {"spillWait", spillWait}};
   for (const auto& entry : functions) {
     napi_value function;
     if (napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.function, nullptr, &function) != napi_ok) return nullptr;

@@ -2,7 +2,15 @@ import { taskNames } from '../data/tasks/task.js';
 import { scheduleNames } from '../optim/schedule.js';
 import type { CommandValues } from './command.js';
 import { defaulted, optional, required, toggle } from './option-table.js';
-import { budgetOptions, dataOptions, methodOptions, modelOptions, shapeOptions, trainingOptions } from './options.js';
+import {
+  budgetOptions,
+  dataOptions,
+  methodOptions,
+  modelOptions,
+  offloadOptions,
+  shapeOptions,
+  trainingOptions,
+} from './options.js';
 import * as parse from './value-parsers.js';
 
 // The options of each command, beside each other and without the code that uses them, so that --help starts at once.
@@ -13,6 +21,7 @@ export const pretrain = {
   ...methodOptions,
   ...shapeOptions,
   ...budgetOptions,
+  ...offloadOptions,
   out: required('<dir>', 'directory of the run', parse.text),
   init: optional('<dir>', 'start from the weights of this directory (default: random ones)', parse.text),
   saveEvery: optional('<n>', 'write a checkpoint after every n steps (default: at the end)', parse.positiveInteger),
@@ -67,6 +76,7 @@ export const compare = {
   ...trainingOptions,
   ...refinements,
   ...shapeOptions,
+  ...offloadOptions,
   methods: defaulted('<list>', 'what to compare, + joins names: full,lean,fused-update+compact', parse.list, [
     'full',
     'lean',
@@ -153,6 +163,7 @@ export const benchStep = {
   ...modelOptions,
   ...methodOptions,
   ...shapeOptions,
+  ...offloadOptions,
   methods: optional('<list>', 'several methods, interleaved; + joins names', parse.list),
   steps: defaulted('<n>', 'timed steps per method', parse.positiveInteger, 5),
 };

@@ -104,7 +104,27 @@ export const methodOptions = {
     'of badam: random (default), ascending or descending',
     parse.choice(['random', 'ascending', 'descending'] as const),
   ),
+  checkpointLayers: optional(
+    '<list>',
+    'blocks that checkpoint recomputes, like 0-3,7 (default: all)',
+    parse.wholeNumbers,
+  ),
+  bits: optional('<n>', "bits of mesa's codes: 8, 4 or 2 (default: 8)", parse.bits),
+  offloadFraction: optional(
+    '<f>',
+    'of what offload could compute again, move so many of the tokens and compute the others (default: 1)',
+    parse.ratio,
+  ),
+  groups: optional('<n>', "velora's sub-tokens per token (default: 64)", parse.positiveInteger),
+  tokenRatio: optional('<f>', "token-sketch's mixtures per token (default: 0.25)", parse.probability),
+  veloraScale: optional('<f>', "velora's factor on its layers' gradients (default: 1)", parse.positive),
   lossChunk: optional('<rows>', 'rows of logits that exist at a time', parse.positiveInteger),
+};
+
+/** Where offloaded tensors go. */
+export const offloadOptions = {
+  offloadDir: optional('<dir>', 'existing directory for the file of offloaded tensors', parse.text),
+  offloadBandwidth: optional('<size>', 'refuse an --offload-dir that takes less per second, like 500MB', parse.size),
 };
 
 export const shapeOptions = {

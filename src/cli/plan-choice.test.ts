@@ -20,6 +20,12 @@ const none: Refinements = {
   sketchWhen: undefined,
   saveMode: undefined,
   checkpointEvery: undefined,
+  checkpointLayers: undefined,
+  bits: undefined,
+  offloadFraction: undefined,
+  groups: undefined,
+  tokenRatio: undefined,
+  veloraScale: undefined,
   lossChunk: undefined,
   alpha: undefined,
   targetModules: undefined,
@@ -42,6 +48,18 @@ describe('choosePlan', () => {
 });
 
 describe('planAmongOthers', () => {
+  it('gives each method only its own refinements', () => {
+    const refinements = { ...none, bits: 4 as const, groups: 8, checkpointLayers: [1] };
+    expect(planAmongOthers(['lean'], refinements, config)).toEqual(planAmongOthers(['lean'], none, config));
+    expect(planAmongOthers(['velora'], refinements, config).subtokens).toMatchObject({ groups: 8 });
+    expect(planAmongOthers(['mesa'], refinements, config).slots).toContainEqual({
+      match: 'layers.{0-3}.mlp.up',
+      form: 'quant-4',
+    });
+    const { slots } = planAmongOthers(['checkpoint'], refinements, config);
+    expect(slots).toContainEqual({ match: 'layers.{1-1}.mlp.up', form: 'replay-gemm' });
+  });
+
   it('gives the refinements for sketches only to those that sketch', () => {
     const refinements = { ...none, rank: { absolute: 4 }, updateGap: null, lossChunk: 64 };
     expect(planAmongOthers(['lean'], refinements, config)).toMatchObject({ sketches: null, loss: { chunk: 64 } });

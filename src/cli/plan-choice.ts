@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../engine/index.js';
 import type { ModelConfig } from '../models/index.js';
-import { type MemoryPlan, makePlan, parsePlan } from '../plan/index.js';
+import { type MemoryPlan, makePlan, optionOwners, parsePlan } from '../plan/index.js';
 import { defined, flagName, type OptionValues } from './option-table.js';
 import type { methodOptions } from './options.js';
 
@@ -31,8 +31,14 @@ export function planAmongOthers(methods: readonly string[], values: Refinements,
   const adapters = methods.some((name) => name.startsWith('lora'));
   const {
     saveMode,
-    checkpointEvery,
     lossChunk,
+    checkpointEvery,
+    checkpointLayers,
+    bits,
+    offloadFraction,
+    groups,
+    tokenRatio,
+    veloraScale,
     alpha,
     targetModules,
     blockSize,
@@ -60,7 +66,15 @@ export function planAmongOthers(methods: readonly string[], values: Refinements,
       ...(bases.includes(basis) && { basis }),
       ...(adapters && rank && 'absolute' in rank && { rank }),
       ...(adapters && { alpha, targetModules }),
-      ...(methods.includes('checkpoint') && { checkpointEvery }),
+      ...ownOptions(methods, {
+        checkpointEvery,
+        checkpointLayers,
+        bits,
+        offloadFraction,
+        groups,
+        tokenRatio,
+        veloraScale,
+      }),
       saveMode,
       lossChunk,
       blockSize: among('adam8bit') ? blockSize : undefined,
@@ -71,6 +85,21 @@ export function planAmongOthers(methods: readonly string[], values: Refinements,
     },
     config,
   );
+}
+
+/** Of the options that belong to one method, those of the methods at hand. */
+function ownOptions(methods: readonly string[], values: Pick<Refinements, keyof typeof optionOwners>) {
+  const of = <K extends keyof typeof optionOwners>(name: K) =>
+    methods.includes(optionOwners[name]) ? values[name] : undefined;
+  return {
+    checkpointEvery: of('checkpointEvery'),
+    checkpointLayers: of('checkpointLayers'),
+    bits: of('bits'),
+    offloadFraction: of('offloadFraction'),
+    groups: of('groups'),
+    tokenRatio: of('tokenRatio'),
+    veloraScale: of('veloraScale'),
+  };
 }
 
 function planOf(methods: readonly string[], values: Partial<Refinements>, config: ModelConfig): MemoryPlan {
@@ -93,7 +122,8 @@ function refinementsIn(values: Refinements): Refinements {
     secondMoments,
     warmRestart,
   } = values;
-  const { sketchWhen, saveMode, checkpointEvery, lossChunk } = values;
+  const { sketchWhen, saveMode, lossChunk } = values;
+  const { checkpointEvery, checkpointLayers, bits, offloadFraction, groups, tokenRatio, veloraScale } = values;
   const { alpha, targetModules, blockSize, momentum, updateRms, switchEvery, blockOrder } = values;
   return {
     ...{
@@ -109,7 +139,8 @@ function refinementsIn(values: Refinements): Refinements {
       secondMoments,
       warmRestart,
     },
-    ...{ sketchWhen, saveMode, checkpointEvery, lossChunk },
+    ...{ sketchWhen, saveMode, lossChunk },
+    ...{ checkpointEvery, checkpointLayers, bits, offloadFraction, groups, tokenRatio, veloraScale },
     ...{ alpha, targetModules, blockSize, momentum, updateRms, switchEvery, blockOrder },
   };
 }

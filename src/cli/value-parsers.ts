@@ -46,6 +46,21 @@ export const list: Parser<readonly string[]> = (value, option) => {
   return items.some((item) => item === '') ? refuse(option, 'a comma-separated list', value) : items;
 };
 
+/** Whole numbers and ranges of them: `0-3,7`. */
+export const wholeNumbers: Parser<readonly number[]> = (value, option) =>
+  value.split(',').flatMap((item) => {
+    const [, first, last = first] = /^\s*(\d{1,6})(?:-(\d{1,6}))?\s*$/.exec(item) ?? [];
+    const count = Number(last) - Number(first) + 1;
+    if (!(count >= 1)) refuse(option, 'whole numbers and ranges, like 0-3,7', value);
+    return Array.from({ length: count }, (_, index) => Number(first) + index);
+  });
+
+/** Bits of a code. */
+export const bits: Parser<8 | 4 | 2> = (value, option) => {
+  const found = ([8, 4, 2] as const).find((known) => String(known) === value.trim());
+  return found ?? refuse(option, '8, 4 or 2', value);
+};
+
 export const beta = number('a number in [0, 1)', (x) => x >= 0 && x < 1);
 
 /** Two numbers in [0, 1), for Adam. */

@@ -4,6 +4,7 @@ import type { Access, OpSpec } from './contract/spec.js';
 import { bytesPerElement, type DType, type Numbers } from './dtype.js';
 import { LifetimeError, ShapeError } from './errors.js';
 import { Ledger } from './ledger.js';
+import { Spill, type SpillDevice, type SpillOptions } from './spill.js';
 import { assertLive, byteLength, type Role, type Storage, sizeOf, type Tensor } from './tensor.js';
 
 export type EngineName = 'reference' | 'dry' | 'native';
@@ -21,6 +22,8 @@ export interface Backend {
   release(address: number, bytes: number): void;
   write(tensor: Tensor, values: Numbers): void;
   read(tensor: Tensor): Promise<Numbers>;
+  /** Opens the slower tier; one at a time. */
+  openSpill(options: SpillOptions): SpillDevice;
   dispose(): void;
 }
 
@@ -147,6 +150,15 @@ export class Engine implements Disposable {
     assertLive(tensor);
     assertWithin('read', tensor);
     return this.#backend.read(tensor);
+  }
+
+  /**
+   * Opens a slower tier for tensors, one at a time.
+   *
+   * @throws InputError where the directory cannot take the bytes
+   */
+  openSpill(options: SpillOptions): Spill {
+    return new Spill(this.#backend.openSpill(options), this.ledger, options.bytes);
   }
 
   /** Floating-point operations of matrix products since the start, by op. */

@@ -20,7 +20,7 @@ export interface LedgerReading {
   readonly liveByRole: BytesByRole;
   /** High-water mark of the total since the last `resetPeak`. */
   readonly peak: number;
-  /** How the total at the high-water mark divides by role; the parts add up to `peak`. */
+  /** How the total at the high-water mark divides by role; the parts add up to `peak`, the slower tier is no part of it. */
   readonly byRole: BytesByRole;
   /** Each role's own high-water mark; they need not occur together. */
   readonly peakByRole: BytesByRole;
@@ -55,7 +55,7 @@ export class Ledger {
     });
     if (this.#live > this.#peak) {
       this.#peak = this.#live;
-      this.#byRoleAtPeak = { ...this.#liveByRole };
+      this.#byRoleAtPeak = { ...this.#liveByRole, host: 0 };
     }
   }
 
@@ -74,10 +74,21 @@ export class Ledger {
     this.#recorder?.({ kind: 'relabel', id: storage.id, role, name });
   }
 
+  /** Books bytes on the slower tier: the `host` column, which is no part of the totals. */
+  moveOut(bytes: number): void {
+    this.#liveByRole.host += bytes;
+    this.#peakByRole.host = Math.max(this.#peakByRole.host, this.#liveByRole.host);
+  }
+
+  /** Takes bytes of the slower tier off the books. */
+  moveIn(bytes: number): void {
+    this.#liveByRole.host -= bytes;
+  }
+
   /** Starts a new phase: high-water marks fall back to what is live now. */
   resetPeak(): void {
     this.#peak = this.#live;
-    this.#byRoleAtPeak = { ...this.#liveByRole };
+    this.#byRoleAtPeak = { ...this.#liveByRole, host: 0 };
     this.#peakByRole = { ...this.#liveByRole };
   }
 

@@ -6,7 +6,7 @@ import { LifetimeError, ShapeError } from './errors.js';
  *
  * `weight` parameters · `gradient` gradients of parameters · `optimizer` moments · `saved` kept by forward for backward ·
  * `activation` values and gradients in flight · `projection` sketching matrices · `workspace` scratch of kernels ·
- * `data` token ids, tables · `host` bytes moved out of the engine.
+ * `data` token ids, tables · `host` bytes moved out of the engine to a slower tier, beside the totals.
  */
 export const roles = [
   'weight',

@@ -34,6 +34,7 @@ export const randomDomains = {
   sampling: 6,
   blockOrder: 7,
   subspace: 8,
+  keeping: 9,
 } as const;
 export type RandomDomain = keyof typeof randomDomains;
 

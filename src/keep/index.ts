@@ -4,7 +4,9 @@
  */
 
 export { type DataBasis, dataBases, leadingDirections, renewBasis } from './data-basis.js';
-export { type Form, formNames, forms, isSketchForm } from './form.js';
+export { type Form, formNames, forms, isSketchForm, storesTensor } from './form.js';
+export { Offloader } from './offloading.js';
+export type { PassPosition } from './pass-position.js';
 export { PlanError } from './plan-error.js';
 export { type RankSpec, rankSchema, resolveRank } from './rank.js';
 export {
@@ -16,5 +18,8 @@ export {
   squaredError,
 } from './sketch.js';
 export { Sketcher } from './sketching.js';
-export { type KeepingRules, SlotKeeper, type SlotRecord } from './slot-keeper.js';
+export { type KeepingMeans, type KeepingRules, SlotKeeper, type SlotRecord } from './slot-keeper.js';
+export { SlotKeys } from './slot-keys.js';
 export { blockAge, blockEpoch, type StaggeredBlock, staggeredBlocks } from './stagger.js';
+export { type Subtoken, Subtokens } from './subtokens.js';
+export { TokenSketcher } from './token-sketching.js';

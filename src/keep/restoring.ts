@@ -35,10 +35,19 @@ export function keepBf16(tape: Tape, slot: string, value: Value): Kept {
     const copy = engine.allocate({ shape: value.shape, dtype: 'bf16', role: 'saved', name: slot });
     engine.run('copy', { x: value.tensor, out: copy });
     return {
-      decode: (out) => engine.run('copy', { x: copy, out }),
+      restore(allocate) {
+        const out = allocate();
+        engine.run('copy', { x: copy, out });
+        return out;
+      },
       free: () => engine.release(copy),
     };
   });
+  return keepEncodedValue(value);
+}
+
+/** A slot of a value that its encoding gives back. */
+export function keepEncodedValue(value: Value): Kept {
   const waiting = keepReplay(value);
   return {
     restore: waiting.restore,

@@ -17,7 +17,7 @@ import {
 import type { KeyValueCache } from './key-value-cache.js';
 import type { LlamaConfig } from './llama-config.js';
 import { makeRopeTables } from './rope-tables.js';
-import type { LossForm, SketchableLinear, TokenBatch, TrainableModel } from './trainable-model.js';
+import type { LossForm, MergeableNorm, SketchableLinear, TokenBatch, TrainableModel } from './trainable-model.js';
 
 /** Weights of one block. */
 interface Block {
@@ -128,6 +128,21 @@ export class Llama implements TrainableModel {
         inputSize,
         inputGroup: `${at}.${group}`,
       }));
+    }).flat();
+  }
+
+  get mergeableNorms(): readonly MergeableNorm[] {
+    return Array.from({ length: this.config.numHiddenLayers }, (_, layer) => {
+      const at = `layers.${layer}`;
+      const norm = (name: string, linears: readonly string[]) => ({
+        slot: `${at}.${name}.input`,
+        weight: `model.${at}.${name}.weight`,
+        linears: linears.map((linear) => `model.${at}.${linear}.weight`),
+      });
+      return [
+        norm('input_layernorm', ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj']),
+        norm('post_attention_layernorm', ['mlp.gate_proj', 'mlp.up_proj']),
+      ];
     }).flat();
   }
 

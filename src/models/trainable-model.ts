@@ -23,12 +23,23 @@ export interface SketchableLinear {
   readonly inputGroup: string;
 }
 
+/** A norm whose γ can be multiplied into the linear layers that alone read its output. */
+export interface MergeableNorm {
+  /** Slot of the norm's input. */
+  readonly slot: string;
+  /** Name of γ. */
+  readonly weight: string;
+  /** Names of the weights, [out, in], of all readers of the norm's output. */
+  readonly linears: readonly string[];
+}
+
 /** What training needs of a model. */
 export interface TrainableModel extends Disposable {
   readonly parameters: readonly Parameter[];
   readonly sketchableLinears: readonly SketchableLinear[];
   /** Random weights from the seed. */
   initialize(seed: number): void;
+  readonly mergeableNorms: readonly MergeableNorm[];
   /** Records a forward pass down to the loss, which is added to `target.loss`. */
   loss(tape: Tape, tokens: TokenBatch, target: LossTarget, form: LossForm): void;
 }

@@ -43,6 +43,8 @@ export interface DryRun {
   readonly work: Work;
   /** How each slot is kept, in the order of the forward pass. */
   readonly slots: readonly SlotRecord[];
+  /** Bytes on the slower tier. */
+  readonly offloadBytes: number;
 }
 
 /**
@@ -92,6 +94,7 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
     variant: first,
     work: log.work,
     slots: [...slots.values()],
+    offloadBytes: program.offloadBytes,
   };
 }
 

@@ -13,6 +13,7 @@ export { recordedRates } from './cost/recorded.js';
 export type { Work } from './cost/work.js';
 export { dominatedChoices } from './dominated.js';
 export { type DryRun, dryRun, type PredictionRequest, planStep } from './dry-run.js';
+export { optionOwners } from './form-methods.js';
 export { countPredicted, emptyBatch, evaluateBatch, type HostBatch, shapeKey } from './host-batch.js';
 
 export { bestFitBytes, type PackedLayout, packLayout } from './layout.js';
@@ -24,4 +25,4 @@ export { type MethodName, makePlan, methods, parseMethods, type RecipeOptions } 
 export { type ResolvedPlan, resolvePlan } from './resolve.js';
 export { type SaveMode, saveModes } from './save-modes.js';
 export { updateSize } from './subspace-methods.js';
-export { type ProgramOptions, type StepResult, TrainingProgram } from './training-program.js';
+export { type OffloadOptions, type ProgramOptions, type StepResult, TrainingProgram } from './training-program.js';

@@ -59,6 +59,15 @@ const blockCoordinate = z.strictObject({
   order: z.enum(blockOrders),
 });
 
+const subtokens = z.strictObject({
+  /** Weights whose inputs are cut into sub-tokens, by pattern. */
+  weights: z.array(z.string().min(1)).min(1),
+  /** G, sub-tokens of a token; M = ⌈n/G⌉ numbers each, at least one. */
+  groups: z.number().int().positive(),
+  /** s_v, the factor on those weights' gradients. */
+  scale: z.number().positive(),
+});
+
 const schema = z.strictObject({
   version: z.literal(1),
   /** The names this plan was made from. */
@@ -68,6 +77,11 @@ const schema = z.strictObject({
   sketches: sketches.nullable(),
   /** Low-rank additions to linear layers, which are trained in the place of the model's own weights. */
   adapters: adapters.nullable(),
+  subtokens: subtokens.nullable().default(null),
+  /** k/N, mixtures per token that slots of the form `token-sketch` keep. */
+  tokenRatio: z.number().positive().max(1).default(0.25),
+  /** α, the fraction of the tokens that slots of the form `offload-part` move; the others are computed again. */
+  offloadFraction: z.number().min(0).max(1).default(1),
   loss: z.discriminatedUnion('form', [
     z.strictObject({ form: z.literal('full') }),
     z.strictObject({ form: z.literal('fused'), chunk: z.number().int().positive() }),
@@ -92,6 +106,7 @@ export type MemoryPlan = z.infer<typeof schema>;
 export type AdapterPlan = z.infer<typeof adapters>;
 export type SketchPlan = z.infer<typeof sketches>;
 export type BlockCoordinatePlan = z.infer<typeof blockCoordinate>;
+export type SubtokenPlan = z.infer<typeof subtokens>;
 export type OptimizerRule = z.infer<typeof optimizerRule>;
 
 /** Rows of logits that exist at a time, where nothing else is said; evaluation always takes these. */

@@ -33,13 +33,15 @@ export interface Prediction {
   readonly arenaBytes: number;
   /** How each slot is kept, in the order of the forward pass. */
   readonly slots: readonly SlotRecord[];
+  /** Bytes of the file that offloaded tensors go to. */
+  readonly offloadBytes: number;
   /** What is live at the peak, largest first. */
   readonly atPeak: readonly PeakBlock[];
 }
 
 /** Runs one step, one resampling and one evaluation on the dry engine, and lays the step out in memory. */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
-  const { memory, persistentBytes, events, variant, work, slots } = await dryRun(request);
+  const { memory, persistentBytes, events, variant, work, slots, offloadBytes } = await dryRun(request);
   const { persistent, step, otherSteps, resampling, evaluation } = events;
   const layout = packLayout(step);
   const programs = [...otherSteps, resampling, evaluation];
@@ -55,6 +57,7 @@ export async function predict(request: PredictionRequest): Promise<Prediction> {
     regionBytes,
     arenaBytes: bestFitBytes([...persistent, region]),
     slots,
+    offloadBytes,
     atPeak: liveAtPeak([...persistent, ...step, ...programs.flat()]),
   };
 }

@@ -36,11 +36,54 @@ describe('recipes', () => {
     ['checkpoint,compact-shared', 'compact-shared,checkpoint'],
     ['lean,compact,fused-update', 'fused-update,lean,compact'],
     ['lean,checkpoint', 'checkpoint,lean'],
+    ['velora,mesa,full', 'full,mesa,velora'],
+    ['msnorm,lean,mesa', 'mesa,msnorm,lean'],
   ])('do not depend on the order of the names: %s = %s', (a, b) => {
-    const { methods: namesA, ...restA } = plan(a);
-    const { methods: namesB, ...restB } = plan(b);
-    expect(restA).toEqual(restB);
-    expect([...namesA].sort()).toEqual([...namesB].sort());
+    expect(plan(a)).toEqual(plan(b));
+  });
+
+  it('name each method once, in one order', () => {
+    expect(plan('compact,lean').methods).toEqual(['lean', 'compact']);
+    expect(plan('lean,lean').methods).toEqual(['lean']);
+  });
+
+  it('quantise what would be kept exactly, and nothing else', () => {
+    expect(formOf('mesa', 'layers.2.mlp.gate')).toBe('quant-8');
+    expect(formOf('mesa', 'layers.2.mlp.gate', { bits: 2 })).toBe('quant-2');
+    expect(formOf('mesa', 'layers.2.mlp.down_proj.input')).toBe('replay');
+    expect(formOf('full,mesa', 'layers.2.mlp.down_proj.input')).toBe('quant-8');
+    expect(formOf('mesa', 'layers.2.input_layernorm.rstd')).toBe('exact');
+    expect(formOf('mesa', 'embed_tokens.ids')).toBe('exact');
+    expect(formOf('mesa,checkpoint', 'layers.2.input_layernorm.input')).toBe('quant-8');
+    expect(formOf('mesa,checkpoint', 'layers.2.mlp.gate')).toBe('replay-gemm');
+    const some = { checkpointLayers: [0, 3] };
+    expect(formOf('mesa,checkpoint', 'layers.0.mlp.gate', some)).toBe('replay-gemm');
+    expect(formOf('mesa,checkpoint', 'layers.1.mlp.gate', some)).toBe('quant-8');
+    expect(formOf('mesa,checkpoint', 'layers.1.input_layernorm.input', { checkpointEvery: 2 })).toBe('replay-gemm');
+  });
+
+  it('offload what would be kept exactly, in all blocks but the last two', () => {
+    expect(formOf('offload', 'layers.0.mlp.gate')).toBe('offload');
+    expect(formOf('offload', 'layers.1.self_attn.o_proj.input')).toBe('offload');
+    expect(formOf('offload', 'layers.2.mlp.gate')).toBe('exact');
+    expect(formOf('offload', 'layers.0.mlp.down_proj.input')).toBe('replay');
+    expect(formOf('offload', 'layers.0.mlp.gate', { offloadFraction: 0 })).toBe('replay-gemm');
+    expect(formOf('offload', 'layers.0.mlp.gate', { offloadFraction: 0.5 })).toBe('offload-part');
+    expect(formOf('offload', 'layers.0.input_layernorm.input', { offloadFraction: 0 })).toBe('offload');
+    expect(formOf('offload', 'layers.0.self_attn.output', { offloadFraction: 0 })).toBe('offload');
+    expect(formOf('offload', 'layers.3.mlp.gate', { offloadFraction: 0 })).toBe('exact');
+    expect(formOf('offload,checkpoint', 'layers.0.input_layernorm.input')).toBe('offload');
+    expect(formOf('offload,checkpoint', 'layers.0.mlp.gate')).toBe('replay-gemm');
+    expect(formOf('offload,checkpoint', 'layers.1.input_layernorm.input', { checkpointEvery: 2 })).toBe('replay-gemm');
+  });
+
+  it('give VeLoRA and Approx-BP what a usual framework keeps', () => {
+    expect(formOf('velora', 'layers.0.mlp.down_proj.input')).toBe('subtoken');
+    expect(formOf('velora', 'layers.0.self_attn.q_proj.input')).toBe('exact');
+    expect(plan('velora').subtokens).toMatchObject({ groups: 64, scale: 1 });
+    expect(plan('velora').loss).toEqual({ form: 'full' });
+    expect(formOf('approxbp', 'layers.0.mlp.gate')).toBe('step2');
+    expect(formOf('approxbp', 'layers.0.mlp.activated')).toBe('exact');
   });
 
   it('say what full keeps and lean recomputes', () => {
@@ -226,6 +269,32 @@ describe('what cannot be combined is refused with a sentence', () => {
     ['compact-down,compact', {}, /compact and compact-down exclude each other/],
     ['checkpoint,compact', { sketchWhen: 'forward' }, /formed in forward cannot be combined with checkpoint/],
     ['lean', { checkpointEvery: 2 }, /--checkpoint-every needs the method checkpoint/],
+    ['lean,velora', {}, /lean and velora exclude each other: velora would store what lean makes again exactly/],
+    ['checkpoint,approxbp', {}, /checkpoint and approxbp exclude each other/],
+    ['velora,compact', {}, /velora and compact exclude each other: both replace the inputs of the same layers/],
+    ['velora,token-sketch', {}, /velora and token-sketch exclude each other/],
+    ['token-sketch,compact', {}, /token-sketch and compact exclude each other/],
+    ['lean,token-sketch', {}, /lean and token-sketch exclude each other/],
+    ['lean', { tokenRatio: 0.5 }, /--token-ratio has no meaning without token-sketch/],
+    ['velora,compact-down', {}, /velora and compact-down exclude each other/],
+    [
+      'msnorm,compact',
+      {},
+      /msnorm and compact exclude each other: a memory-sharing norm needs the next layers' inputs/,
+    ],
+    ['msnorm,compact-shared', {}, /msnorm and compact-shared exclude each other/],
+    ['msnorm,checkpoint', {}, /checkpoint and msnorm exclude each other/],
+    ['lora,velora', {}, /lora and velora exclude each other: the layers it acts on are frozen/],
+    ['msnorm,lora-fa', {}, /lora-fa and msnorm exclude each other: it changes the weights that adapters belong to/],
+    ['velora,badam', {}, /velora and badam exclude each other/],
+    ['mesa,offload', {}, /mesa and offload exclude each other: both replace what would be kept exactly/],
+    ['lean', { offloadFraction: 1 }, /--offload-fraction has no meaning without offload/],
+    ['lean', { bits: 4 }, /--bits has no meaning without mesa/],
+    ['mesa', { groups: 4 }, /--groups has no meaning without velora/],
+    ['mesa', { veloraScale: 4 }, /--velora-scale has no meaning without velora/],
+    ['lean', { checkpointLayers: [0] }, /--checkpoint-layers needs the method checkpoint/],
+    ['checkpoint', { checkpointLayers: [0], checkpointEvery: 2 }, /without --checkpoint-every/],
+    ['checkpoint', { checkpointLayers: [1, 4] }, /--checkpoint-layers: there is no block 4, only 0 to 3/],
     ['lean', { rank: { ratio: 0.5 } }, /--rank has no meaning without a compact method/],
     ['lean', { updateGap: 3 }, /--update-gap has no meaning/],
     ['lean', { updateGap: null }, /--update-gap has no meaning/],
@@ -254,9 +323,8 @@ describe('what cannot be combined is refused with a sentence', () => {
     expect(() => makePlan(['adam-mini'], { layers: 4 })).toThrow('adam-mini needs the width of an attention head');
   });
 
-  it('unknown names are told apart from those to come', () => {
+  it('unknown names, with those that there are', () => {
     expect(refusal('leen').message).toBe('unknown method "leen"');
-    expect(refusal('offload').message).toBe('method "offload" is not implemented yet');
     expect(refusal('lean,').message).toBe('unknown method ""');
     expect(refusal('toString').message).toBe('unknown method "toString"');
     expect(refusal('leen').hint).toContain('available: full, lean');

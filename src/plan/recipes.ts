@@ -1,8 +1,12 @@
-import { InputError } from '../engine/index.js';
+import { InputError, type QuantizedBits } from '../engine/index.js';
+import { inputsOf, refuseFormClashes, refuseLooseFormOptions, restoringRules, standsOnFull } from './form-methods.js';
+import { subtokenWeights } from './form-rules.js';
 import { type AdapterPlan, type MemoryPlan, usualLossChunk } from './memory-plan.js';
 import { type OptimizerOptions, optimizerMethods, optimizerRecipe } from './optimizer-recipe.js';
-import { checkpointEveryRules, type SaveMode, saveModeRules } from './save-modes.js';
+import type { SaveMode, SlotRule } from './save-modes.js';
 import {
+  compactWeights,
+  downWeight,
   isLifted,
   type SketchMethod,
   type SketchOptions,
@@ -19,6 +23,12 @@ export const methods = {
   checkpoint: 'exact gradients; only block inputs are kept, blocks are recomputed in backward',
   ...sketchMethods,
   ...subspaceMethods,
+  velora: 'VeLoRA: of the inputs of v_proj and down_proj one number per sub-token is kept; the rest as full keeps it',
+  'token-sketch': 'of the inputs of linear layers random mixtures of tokens are kept; the rest as full keeps it',
+  mesa: 'Mesa: what would be kept exactly is kept in 8-bit (or 4-, 2-bit) codes, stochastically rounded',
+  approxbp: "Approx-BP: two bits of SwiGLU's gate stand for SiLU's derivative; the rest as full keeps it",
+  offload: 'MEMO: what would be kept exactly goes to a file while blocks are computed, and comes back for backward',
+  msnorm: "memory-sharing norms: γ goes into the next linears, whose inputs serve the norms' backward too",
   lora: 'LoRA: low-rank additions to the linear layers are trained, the weights themselves are frozen',
   'lora-fa': 'LoRA with the first factor frozen as well: no layer keeps its input',
   'fused-update': 'each gradient is used and freed as it appears in backward',
@@ -26,9 +36,6 @@ export const methods = {
 } as const satisfies Record<string, string>;
 
 export type MethodName = keyof typeof methods;
-
-/** Names the command line reserves for methods that do not exist yet. */
-const plannedMethods: readonly string[] = ['velora', 'mesa', 'approxbp', 'msnorm', 'offload'];
 
 /** Details that refine the methods; undefined means the method's own default. */
 export interface RecipeOptions extends SketchOptions, OptimizerOptions {
@@ -40,6 +47,18 @@ export interface RecipeOptions extends SketchOptions, OptimizerOptions {
   readonly targetModules?: readonly string[];
   readonly saveMode?: SaveMode;
   readonly checkpointEvery?: number;
+  /** Blocks that `checkpoint` recomputes; the others are kept as `lean` keeps them. Default: all. */
+  readonly checkpointLayers?: readonly number[];
+  /** Bits of Mesa's codes. */
+  readonly bits?: QuantizedBits;
+  /** α: besides block inputs and attention outputs, move so many of the tokens and compute the others again. Default: 1. */
+  readonly offloadFraction?: number;
+  /** VeLoRA's sub-tokens per token. */
+  readonly groups?: number;
+  /** k/N of token sketches. */
+  readonly tokenRatio?: number;
+  /** VeLoRA's factor on the gradients of its layers. */
+  readonly veloraScale?: number;
   readonly lossChunk?: number;
   readonly lossForm?: 'full' | 'fused';
   /** Patterns of weights that are not trained. */
@@ -54,13 +73,14 @@ const adapterDefaults = {
   trained: ['classifier.*', 'score.*'],
 } as const;
 
-/** Checks method names; throws InputError for unknown or not yet existing ones. */
+/** Published settings of VeLoRA's pre-training: 64 sub-tokens, s_v = 1. */
+const veloraDefaults = { groups: 64, scale: 1 } as const;
+
+/** Checks method names; throws InputError for unknown ones. */
 export function parseMethods(names: readonly string[]): readonly MethodName[] {
   return names.map((name) => {
     if (Object.hasOwn(methods, name)) return name as MethodName;
-    const hint = `available: ${Object.keys(methods).join(', ')}`;
-    if (plannedMethods.includes(name)) throw new InputError(`method "${name}" is not implemented yet`, hint);
-    throw new InputError(`unknown method "${name}"`, hint);
+    throw new InputError(`unknown method "${name}"`, `available: ${Object.keys(methods).join(', ')}`);
   });
 }
 
@@ -76,22 +96,35 @@ export function makePlan(names: readonly string[], options: RecipeOptions): Memo
   const adapters = adaptersOf(chosen, compact, options);
   const subspace = subspaceMethod(chosen, compact);
   refuseLooseOptions(compact, subspace, adapters !== null, mode, options);
+  refuseFormClashes(chosen, compact, mode);
+  refuseLooseFormOptions(chosen, options);
   const optimizer = optimizerRecipe(chosen, options);
   const subspaces = subspace && subspaceRules(subspace, options, optimizer.rules);
-  const eager = chosen.has('full') || isLifted(compact, options);
+  const eager = standsOnFull(chosen) || isLifted(compact, options);
+  const kept = restoringRules(chosen, mode, options);
   const sketched = compact && sketchRecipe(compact, options, options.sketchWhen ?? (eager ? 'forward' : 'backward'));
   return {
     version: 1,
-    methods: [...names],
+    methods: (Object.keys(methods) as MethodName[]).filter((name) => chosen.has(name)),
     slots: [
-      ...(adapters ? withAdapterSlots(saveModeRules(mode), mode) : saveModeRules(mode)),
-      ...checkpointEveryRules(options.checkpointEvery ?? 1, options.layers),
+      ...(adapters ? withAdapterSlots(kept, mode) : kept),
+      ...(chosen.has('token-sketch') ? inputsOf([...compactWeights, downWeight], 'token-sketch') : []),
+      ...(chosen.has('velora') ? inputsOf(subtokenWeights, 'subtoken') : []),
       ...(sketched?.slots ?? []),
     ],
     sketches: sketched?.sketches ?? null,
     adapters,
+    subtokens: chosen.has('velora')
+      ? {
+          weights: subtokenWeights,
+          groups: options.groups ?? veloraDefaults.groups,
+          scale: options.veloraScale ?? veloraDefaults.scale,
+        }
+      : null,
+    tokenRatio: options.tokenRatio ?? 0.25,
+    offloadFraction: options.offloadFraction ?? 1,
     loss:
-      (options.lossForm ?? (chosen.has('full') ? 'full' : 'fused')) === 'full'
+      (options.lossForm ?? (standsOnFull(chosen) ? 'full' : 'fused')) === 'full'
         ? { form: 'full' }
         : { form: 'fused', chunk: options.lossChunk ?? usualLossChunk },
     optimizer: [...optimizer.rules, ...(subspaces?.optimizer ?? []), ...(sketched?.optimizer ?? [])],
@@ -125,7 +158,7 @@ function adaptersOf(
 }
 
 /** An adapter reads its layer's input, which is kept for it as it would be for the layer. */
-function withAdapterSlots(rules: ReturnType<typeof saveModeRules>, mode: SaveMode): ReturnType<typeof saveModeRules> {
+function withAdapterSlots(rules: readonly SlotRule[], mode: SaveMode): readonly SlotRule[] {
   const inputs = rules
     .filter(({ match }) => match.endsWith('.input'))
     .map(({ match, form }) => ({ match: match.replace(/input$/, 'lora_A.input'), form }));
@@ -149,10 +182,13 @@ function saveModeOf(
       'leave out lean, checkpoint and --sketch-when backward, or use --gradient compressed for smaller moments',
     );
   }
-  const eager = chosen.has('full') || lifted;
+  const eager = standsOnFull(chosen) || lifted;
   const byMethod = eager ? 'eager' : chosen.has('checkpoint') ? 'block' : 'elementwise';
   if (options.checkpointEvery !== undefined && byMethod !== 'block' && options.saveMode !== 'block') {
     throw new InputError('--checkpoint-every needs the method checkpoint');
+  }
+  if (options.checkpointLayers && (byMethod !== 'block' || options.checkpointEvery !== undefined)) {
+    throw new InputError('--checkpoint-layers needs the method checkpoint, without --checkpoint-every');
   }
   return options.saveMode ?? byMethod;
 }

@@ -1,15 +1,18 @@
 import { InputError } from '../engine/index.js';
-import type { Form, KeepingRules, Sketch } from '../keep/index.js';
+import type { Form, KeepingRules, Sketch, Subtoken } from '../keep/index.js';
 import { isSketchForm, PlanError, resolveRank } from '../keep/index.js';
-import type { SketchableLinear, TrainableModel } from '../models/index.js';
+import type { MergeableNorm, SketchableLinear, TrainableModel } from '../models/index.js';
 import type { UpdateRule } from '../optim/index.js';
 import type { Parameter } from '../tape/index.js';
-import type { AdapterPlan, MemoryPlan, SketchPlan } from './memory-plan.js';
+import type { AdapterPlan, MemoryPlan, SketchPlan, SubtokenPlan } from './memory-plan.js';
 import { matches, ruleFinder } from './pattern.js';
 
 /** A plan applied to a model: what the keeper and the optimizer ask, and all sketches. */
 export interface ResolvedPlan extends KeepingRules {
   readonly sketches: readonly Sketch[];
+  readonly subtokens: readonly Subtoken[];
+  /** Norms whose γ is to go into the next linear layers, because backward works from the norms' outputs. */
+  readonly mergedNorms: readonly MergeableNorm[];
   updateRule(parameter: Parameter): UpdateRule;
 }
 
@@ -22,6 +25,7 @@ export function resolvePlan(plan: MemoryPlan, model: TrainableModel): ResolvedPl
   refuseTurnsWithRenewals(plan);
   freeze(plan, model);
   const sketched = plan.sketches ? sketchesByWeight(plan.sketches, trainedLinears(model)) : new Map<string, Sketch>();
+  const cut = plan.subtokens ? subtokensByWeight(plan.subtokens, trainedLinears(model)) : new Map<string, Subtoken>();
   const slotRule = ruleFinder(plan.slots);
   const scaleRule = ruleFinder(plan.updateScales);
   const optimizerRule = ruleFinder(plan.optimizer);
@@ -40,11 +44,27 @@ export function resolvePlan(plan: MemoryPlan, model: TrainableModel): ResolvedPl
           : `plan: "${weight}" is sketched, but its input "${slot}" has the form ${form}`,
       );
     }
+    if ((form === 'subtoken') !== cut.has(weight)) {
+      throw new PlanError(
+        form === 'subtoken'
+          ? `plan: "${slot}" is a subtoken, but "${weight}" is not among the weights of subtokens`
+          : `plan: "${weight}" is among the weights of subtokens, but its input "${slot}" has the form ${form}`,
+      );
+    }
   }
+  const mergedNorms = model.mergeableNorms.filter(({ slot }) => formOf(slot) === 'shared-norm');
+  const merged = new Set(mergedNorms.map(({ weight }) => weight));
+  // γ is 1 and part of the next weights, which are trained in its place.
+  for (const parameter of model.parameters) if (merged.has(parameter.name)) parameter.trainable = false;
   return {
     sketches: [...sketched.values()],
+    subtokens: [...cut.values()],
+    mergedNorms,
     formOf,
     sketchOf: (weight) => sketched.get(weight.name),
+    offloadFraction: plan.offloadFraction,
+    tokenRatio: plan.tokenRatio,
+    subtokenOf: (weight) => cut.get(weight.name),
     updateRule(parameter) {
       // A lifted gradient is a dense one to the optimizer; only its values come from a subspace.
       const own = sketched.get(parameter.name);
@@ -121,4 +141,14 @@ function refuseTurnsWithRenewals({ blockCoordinate, sketches }: MemoryPlan): voi
     'plan: blocks that take turns leave out the steps in which bases or moments would follow the projections',
     'use a random basis and moments that are kept or reset',
   );
+}
+
+function subtokensByWeight(plan: SubtokenPlan, linears: readonly SketchableLinear[]): Map<string, Subtoken> {
+  const cut = new Map<string, Subtoken>();
+  for (const { weight, inputSize } of linears) {
+    if (!plan.weights.some((pattern) => matches(pattern, weight))) continue;
+    cut.set(weight, { weight, inputSize, size: Math.ceil(inputSize / plan.groups), scale: plan.scale });
+  }
+  if (cut.size === 0) throw new PlanError(`plan: no linear layer matches ${plan.weights.join(', ')}`);
+  return cut;
 }

@@ -4,7 +4,7 @@ import type { Form } from '../keep/index.js';
 export const saveModes = ['eager', 'fused-norm', 'elementwise', 'no-gate-up', 'no-qkv', 'no-x5', 'block'] as const;
 export type SaveMode = (typeof saveModes)[number];
 
-interface SlotRule {
+export interface SlotRule {
   readonly match: string;
   readonly form: Form;
 }
@@ -47,6 +47,24 @@ const steps: { readonly [M in SaveMode]: readonly SlotRule[] } = {
 /** Slot rules of a mode; the last match holds. */
 export function saveModeRules(mode: SaveMode): readonly SlotRule[] {
   return saveModes.slice(0, saveModes.indexOf(mode) + 1).flatMap((name) => steps[name]);
+}
+
+/** The rules of a mode for some blocks only; the others stay as other rules say. */
+export function saveModeRulesOf(mode: SaveMode, layers: readonly number[]): readonly SlotRule[] {
+  const ofBlocks = saveModeRules(mode).filter(({ match }) => match.startsWith('*.'));
+  return blockRanges(layers).flatMap((range) =>
+    ofBlocks.flatMap(({ match, form }) =>
+      [range, `${range}.*`].map((block) => ({ match: match.replace('*', block), form })),
+    ),
+  );
+}
+
+/** Patterns of these blocks, one for each run of consecutive numbers: 0, 1, 2, 7 are `layers.{0-2}` and `layers.{7-7}`. */
+export function blockRanges(layers: readonly number[]): readonly string[] {
+  const ascending = [...new Set(layers)].sort((a, b) => a - b);
+  const first = ascending.filter((layer) => !ascending.includes(layer - 1));
+  const last = ascending.filter((layer) => !ascending.includes(layer + 1));
+  return first.map((layer, index) => `layers.{${layer}-${last[index]}}`);
 }
 
 /** Rules on top of `block` that keep only every k-th block's input. */

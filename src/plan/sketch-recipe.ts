@@ -44,14 +44,15 @@ const compactDefaults = { rank: { ratio: 0.25 }, updateGap: 50, scale: 0.25, out
 /** Published settings of PRAC: r1 = r2 = 0.3·n, T = 500; its gradients are as large as exact ones. */
 const pracDefaults = { rank: { ratio: 0.6 }, updateGap: 500, scale: 1, outputScale: 1 } as const;
 
-const compactWeights = [
+/** Weights whose inputs CompAct sketches. */
+export const compactWeights = [
   '*.q_proj.weight',
   '*.k_proj.weight',
   '*.v_proj.weight',
   '*.gate_proj.weight',
   '*.up_proj.weight',
 ];
-const downWeight = '*.down_proj.weight';
+export const downWeight = '*.down_proj.weight';
 
 /** The chosen method of sketches, if any. */
 export function sketchMethod(chosen: ReadonlySet<string>): SketchMethod | undefined {

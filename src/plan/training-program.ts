@@ -1,11 +1,21 @@
-import { type Engine, InputError, type StaticLayout, type Tensor } from '../engine/index.js';
-import { Projections, Sketcher, SlotKeeper, type SlotRecord } from '../keep/index.js';
+import { type Engine, InputError, type Spill, type StaticLayout, type Tensor } from '../engine/index.js';
+import {
+  Offloader,
+  Projections,
+  Sketcher,
+  SlotKeeper,
+  SlotKeys,
+  type SlotRecord,
+  Subtokens,
+  TokenSketcher,
+} from '../keep/index.js';
 import type { TrainableModel } from '../models/index.js';
 import { type AdamWSettings, clipFactor, Optimizer, type StepContext } from '../optim/index.js';
 import { type Parameter, Tape } from '../tape/index.js';
 import { BlockSchedule } from './block-schedule.js';
 import { countPredicted, evaluateBatch, type HostBatch, takeScalar, withTokens, zeroLoss } from './host-batch.js';
 import type { MemoryPlan } from './memory-plan.js';
+import { mergeNorms } from './merge-norms.js';
 import { type ResolvedPlan, resolvePlan } from './resolve.js';
 
 export interface ProgramOptions {
@@ -15,6 +25,17 @@ export interface ProgramOptions {
   /** Seed of the projections. */
   readonly seed: number;
   readonly onSlot?: (record: SlotRecord) => void;
+  /** Where the plan's offloaded tensors go. */
+  readonly offload?: OffloadOptions | undefined;
+}
+
+/** A directory on a slower tier. */
+export interface OffloadOptions {
+  readonly directory: string;
+  /** Refuse a directory that takes fewer bytes per second than this. */
+  readonly bandwidth?: number | undefined;
+  /** Most bytes that will be there at a time, from a prediction. */
+  readonly bytes?: number | undefined;
 }
 
 /** Mean loss over the predictions of a step (natural log). */
@@ -33,6 +54,8 @@ export class TrainingProgram implements Disposable {
   readonly #plan: MemoryPlan;
   readonly #resolved: ResolvedPlan;
   readonly #projections: Projections;
+  readonly #subtokens: Subtokens;
+  readonly #spill: Spill | undefined;
   readonly #keeper: SlotKeeper;
   readonly #clip: number | undefined;
   readonly #turns: BlockSchedule | undefined;
@@ -54,7 +77,19 @@ export class TrainingProgram implements Disposable {
     }
     const gap = plan.sketches?.updateGap ?? Number.POSITIVE_INFINITY;
     this.#projections = new Projections(engine, options.seed, gap, this.#resolved.sketches);
-    this.#keeper = new SlotKeeper(this.#resolved, new Sketcher(engine, this.#projections), options.onSlot);
+    const bytes = options.offload?.bytes ?? Number.MAX_SAFE_INTEGER;
+    const offloads = plan.slots.some(({ form }) => form === 'offload' || form === 'offload-part');
+    this.#spill = offloads ? engine.openSpill({ ...options.offload, bytes }) : undefined;
+    this.#subtokens = new Subtokens(engine, this.#resolved.subtokens);
+    const keys = new SlotKeys(options.seed);
+    const means = {
+      sketcher: new Sketcher(engine, this.#projections),
+      subtokens: this.#subtokens,
+      keys,
+      tokenSketcher: new TokenSketcher(engine, keys),
+      offloader: this.#spill && new Offloader(engine, this.#spill),
+    };
+    this.#keeper = new SlotKeeper(this.#resolved, means, options.onSlot);
     this.optimizer = new Optimizer(engine, model.parameters, {
       settings: options.optimizer,
       rules: (parameter) => this.#resolved.updateRule(parameter),
@@ -103,7 +138,8 @@ export class TrainingProgram implements Disposable {
       const loss = zeroLoss(this.#engine);
       const turn = this.#turnContext(context);
       const onGradient = fused ? (parameter: Parameter) => this.optimizer.update(parameter, turn) : undefined;
-      for (const microBatch of microBatches) {
+      for (const [index, microBatch] of microBatches.entries()) {
+        this.#keeper.moveTo({ step: context.step, microBatch: index });
         withTokens(this.#engine, microBatch, (tokens, targets) => {
           const tape = new Tape(this.#engine, this.#keeper, onGradient);
           this.#model.loss(tape, tokens, { targets, loss, scale }, this.#plan.loss);
@@ -117,7 +153,7 @@ export class TrainingProgram implements Disposable {
 
   /** What a checkpoint has to hold besides the weights, by name: optimizer state, and bases that come from data. */
   state(): ReadonlyMap<string, Tensor> {
-    return new Map([...this.optimizer.state(), ...this.#projections.state()]);
+    return new Map([...this.optimizer.state(), ...this.#projections.state(), ...this.#subtokens.state]);
   }
 
   /** Makes the projections of step t (completed steps before it), in the step's region, and gives the turn to its block. */
@@ -131,7 +167,19 @@ export class TrainingProgram implements Disposable {
     return this.#engine.inRegion(undefined, () => evaluateBatch(this.#engine, this.#model, batch));
   }
 
+  /** Bytes that were needed on the slower tier so far. */
+  get offloadBytes(): number {
+    return this.#spill?.highWater ?? 0;
+  }
+
+  /** Brings new weights into the form that the plan trains; the model's function does not change. */
+  adoptWeights(): void {
+    mergeNorms(this.#engine, this.#model.parameters, this.#resolved.mergedNorms);
+  }
+
   [Symbol.dispose](): void {
+    this.#spill?.[Symbol.dispose]();
+    this.#subtokens[Symbol.dispose]();
     this.optimizer[Symbol.dispose]();
     this.#projections[Symbol.dispose]();
   }

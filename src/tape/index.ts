@@ -2,7 +2,8 @@
  * @module tape
  * Differentiable ops that declare what they save, and the tape that runs them backwards.
  */
-export type { Keeper, Kept, KeptInput } from './keeper.js';
+export type { Activation, Keeper, Kept, KeptInput, KeptSlope } from './keeper.js';
+export { multiply, silu } from './ops/activation.js';
 export { type AttentionOptions, attention } from './ops/attention.js';
 export { fusedLinearCrossEntropy, type LossTarget, linearCrossEntropy } from './ops/cross-entropy.js';
 export { embedding } from './ops/embedding.js';
@@ -12,4 +13,4 @@ export { type RopeTables, rope } from './ops/rope.js';
 export { swiglu } from './ops/swiglu.js';
 export { type LowRankAdapter, Parameter } from './parameter.js';
 export { type Application, Tape } from './tape.js';
-export { type Encoding, type Recipe, type ReplayCost, Value } from './value.js';
+export { type Encoding, type Recipe, type ReplayCost, type RunRows, Value } from './value.js';

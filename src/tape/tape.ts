@@ -1,7 +1,7 @@
 import { type Engine, LifetimeError, type Tensor } from '../engine/index.js';
 import type { Keeper, Kept } from './keeper.js';
 import type { Parameter } from './parameter.js';
-import { type ReplayCost, Value } from './value.js';
+import { type ReplayCost, type RunRows, Value } from './value.js';
 
 /** One application of a differentiable op. */
 export interface Application {
@@ -16,6 +16,8 @@ export interface Application {
   readonly takesOver?: boolean;
   /** Computes the outputs from the inputs; runs again where a value is replayed. */
   run(inputs: readonly Tensor[], outputs: readonly Tensor[]): void;
+  /** The same for some rows, for ops whose rows do not depend on each other. */
+  readonly runRows?: RunRows;
 }
 
 /**
@@ -65,7 +67,8 @@ export class Tape {
     );
     if (takesOver && !taken) inputs[0].release();
     if (this.keeper) {
-      const recipe = { cost: application.cost, inputs, outputs, takesOver, run: application.run };
+      const { cost, run, runRows } = application;
+      const recipe = { cost, inputs, outputs, takesOver, run, runRows };
       for (const output of outputs) output.recipe = recipe;
     }
     return outputs;

@@ -1,4 +1,4 @@
-import { type Engine, LifetimeError, type Tensor } from '../engine/index.js';
+import { type Engine, LifetimeError, rows, type Tensor } from '../engine/index.js';
 
 /** What making a value again would cost. */
 export type ReplayCost = 'elementwise' | 'gemm';
@@ -11,11 +11,17 @@ export interface Recipe {
   /** The first output may be written over the first input when nobody else holds that. */
   readonly takesOver: boolean;
   run(inputs: readonly Tensor[], outputs: readonly Tensor[]): void;
+  /** The same for some consecutive rows only, from row `start` on, where rows do not depend on each other. */
+  runRows?: RunRows | undefined;
 }
+
+/** Computes rows of the outputs from the same rows of the inputs; `start` is the number of the first. */
+export type RunRows = (start: number, inputs: readonly Tensor[], outputs: readonly Tensor[]) => void;
 
 /** A value kept in another encoding, for example bf16, from which the tensor can be given back. */
 export interface Encoding {
-  decode(out: Tensor): void;
+  /** The tensor, in memory that `allocate` gives or that the encoding brings along; now owned by the value. */
+  restore(allocate: () => Tensor): Tensor;
   free(): void;
 }
 
@@ -121,6 +127,45 @@ export class Value {
     return this.tensor;
   }
 
+  /** Whether some rows can be computed again without the others. */
+  get rowwise(): boolean {
+    return this.recipe?.runRows !== undefined;
+  }
+
+  /**
+   * Computes rows of this value again, into `out`. Inputs that are there or wait to be restored are used as they are; of all
+   * others only these rows are made.
+   */
+  recomputeRows(start: number, out: Tensor): void {
+    const { recipe } = this;
+    if (!recipe?.runRows) throw new LifetimeError(`rows of "${this.name}" cannot be computed by themselves`);
+    const [count] = out.shape;
+    const inputs = recipe.inputs.map((input) => input.#useRows(start, count));
+    const temporaries: Tensor[] = [];
+    const outputs = recipe.outputs.map((output) => {
+      if (output === this) return out;
+      const temporary = output.#allocate(count);
+      temporaries.push(temporary);
+      return temporary;
+    });
+    recipe.runRows(
+      start,
+      inputs.map(({ tensor }) => tensor),
+      outputs,
+    );
+    for (const temporary of temporaries) this.#engine.release(temporary);
+    for (const { release } of inputs) release();
+  }
+
+  #useRows(start: number, count: number): { readonly tensor: Tensor; readonly release: () => void } {
+    if (this.#tensor || this.#encoding || this.#awaiting > 0 || !this.rowwise) {
+      return { tensor: rows(this.use(), start, count), release: () => this.release() };
+    }
+    const tensor = this.#allocate(count);
+    this.recomputeRows(start, tensor);
+    return { tensor, release: () => this.#engine.release(tensor) };
+  }
+
   /** Passes the memory on to `output` if the caller's hold is the only claim; the caller's hold is gone in that case. */
   handOver(output: Value): boolean {
     if (this.#holders !== 1 || this.#awaiting > 0 || !this.#tensor) return false;
@@ -138,8 +183,7 @@ export class Value {
 
   #restore(): void {
     if (this.#encoding) {
-      this.#tensor = this.#allocate();
-      this.#encoding.content.decode(this.#tensor);
+      this.#tensor = this.#encoding.content.restore(() => this.#allocate());
     } else {
       this.#replay();
     }
@@ -170,8 +214,10 @@ export class Value {
     for (const [index, input] of recipe.inputs.entries()) if (!(taken && index === 0)) input.release();
   }
 
-  #allocate(): Tensor {
-    return this.#engine.allocate({ shape: this.shape, role: 'activation', name: this.name });
+  /** Memory for the value, or for so many of its rows. */
+  #allocate(count = this.shape[0]): Tensor {
+    const shape = [count, ...this.shape.slice(1)];
+    return this.#engine.allocate({ shape, role: 'activation', name: this.name });
   }
 
   /** Frees the memory when nobody holds it; a restored value stays while other slots still wait for it. */

@@ -1,9 +1,17 @@
-import { CompactError, type ComputingEngine, type Engine, InputError, openEngine } from '../engine/index.js';
+import {
+  CompactError,
+  type ComputingEngine,
+  type Engine,
+  InputError,
+  openEngine,
+  type Tensor,
+} from '../engine/index.js';
 import { AdaptedModel, baseOf, loadModelWeights, longestSequence, type TrainableModel } from '../models/index.js';
 import { learningRateAt } from '../optim/index.js';
 import {
   createPlannedModel,
   type HostBatch,
+  type OffloadOptions,
   type Prediction,
   type PredictionRequest,
   predict,
@@ -47,6 +55,8 @@ export interface TrainerOptions {
   readonly resume?: boolean;
   /** Most bytes the plan may take. */
   readonly memoryBudget?: number;
+  /** Where the plan's offloaded tensors go: an unnamed file that vanishes with the run. */
+  readonly offload?: Omit<OffloadOptions, 'bytes'> | undefined;
 }
 
 /** The loss is not a number any more; nothing is saved after that. */
@@ -85,7 +95,10 @@ export class Trainer implements AsyncDisposable {
     this.#layouts = new StepLayouts(predictionRequest(options, engine.threads), prediction);
     this.engine = engine;
     this.model = createPlannedModel(engine, settings.config, settings.sequenceLength, settings.plan);
-    this.#program = new TrainingProgram(engine, this.model, settings.plan, programOptions(settings));
+    this.#program = new TrainingProgram(engine, this.model, settings.plan, {
+      ...programOptions(settings),
+      offload: options.offload && { ...options.offload, bytes: prediction.offloadBytes },
+    });
     engine.arena?.setRegion(prediction.regionBytes);
   }
 
@@ -109,6 +122,11 @@ export class Trainer implements AsyncDisposable {
       engine.dispose();
       throw error;
     }
+  }
+
+  /** Tensors that a resumed run needs besides the weights, by their names in a checkpoint. */
+  get state(): ReadonlyMap<string, Tensor> {
+    return this.#program.state();
   }
 
   /** Optimizer steps of the whole run. */
@@ -172,7 +190,7 @@ export class Trainer implements AsyncDisposable {
 
   get #checkpointed(): Checkpointed {
     const { engine, model } = this;
-    return { engine, weights: weightStore(engine, model), optimizerState: this.#program.state() };
+    return { engine, weights: weightStore(engine, model), optimizerState: this.state };
   }
 
   async #start(): Promise<void> {
@@ -186,6 +204,7 @@ export class Trainer implements AsyncDisposable {
       this.#step = position.step;
       this.#tokens = position.tokens;
     }
+    this.#program.adoptWeights();
   }
 
   async #fillWeights(): Promise<void> {

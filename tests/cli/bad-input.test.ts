@@ -73,6 +73,29 @@ describe('bad data', () => {
   });
 });
 
+describe('a bad directory for offloaded tensors', () => {
+  const offload = (...more: string[]) =>
+    refusal(
+      2,
+      directory,
+      ...pretrain('text.txt', '--model', 'llama-260k', '--vocab-size', '257', '--method', 'offload', ...more),
+    );
+
+  it('none, a missing one, a file, or one that is too slow', async () => {
+    expect(await offload()).toMatchObject({
+      error: expect.stringContaining('the plan offloads tensors, but no directory for them is given'),
+      hint: expect.stringContaining('--offload-dir'),
+    });
+    expect((await offload('--offload-dir', 'nowhere')).error).toContain('nowhere cannot be offloaded to: No such file');
+    expect((await offload('--offload-dir', 'text.txt')).error).toContain(
+      'text.txt cannot be offloaded to: Not a directory',
+    );
+    const slow = await offload('--offload-dir', '.', '--offload-bandwidth', '900TB');
+    expect(slow.error).toMatch(/takes \d+ MB\/s, slower than the 900000000 MB\/s that were assumed/);
+    expect((await offload('--offload-bandwidth', '1GB')).error).toContain('--offload-bandwidth needs --offload-dir');
+  });
+});
+
 describe('bad weights', () => {
   it('a truncated file', async () => {
     await spoil('truncated', (entries) => entries);

@@ -80,7 +80,7 @@ describe('a config file', () => {
     );
     const result = z.object({ plan: z.object({ methods: z.array(z.string()), sketches: z.looseObject({}) }) });
     const yaml = result.parse(await compactJson(directory, 'plan', '--config', 'run.yaml'));
-    expect(yaml.plan).toMatchObject({ methods: ['compact', 'checkpoint'], sketches: { updateGap: null } });
+    expect(yaml.plan).toMatchObject({ methods: ['checkpoint', 'compact'], sketches: { updateGap: null } });
 
     writeTo(
       directory,

@@ -14,6 +14,9 @@ import {
   sizeOf,
   type Tensor,
 } from '../../src/engine/index.js';
+import { createNativeEngine } from '../../src/engine/native/native-engine.js';
+import { nativeStatus } from '../../src/engine/native/status.js';
+import { createReferenceEngine } from '../../src/engine/reference/reference-engine.js';
 import { contractCases } from './cases.js';
 import { mistakes } from './mistakes.js';
 import type { OpCase } from './op-case.js';
@@ -60,6 +63,12 @@ function releaseAll(engine: Engine, tensors: Record<string, Tensor>): void {
   for (const tensor of Object.values(tensors)) engine.release(tensor);
   expect(engine.ledger.live).toBe(0);
 }
+
+/** Engines that look at values. */
+const computing = [
+  { name: 'reference', create: () => createReferenceEngine() },
+  ...(nativeStatus().available ? [{ name: 'native', create: () => createNativeEngine({ threads: 1 }) }] : []),
+];
 
 describe.each(opNames)('%s', (op) => {
   it('says in one line what was expected and what was found', () => {
@@ -221,5 +230,38 @@ describe('an engine', () => {
     expect(() => engine.run('gemm', { a, b, out })).toThrow(ShapeError);
     expect(engine.flops).toBe(0);
     expect(engine.ledger.read().peakByRole.workspace).toBe(0);
+  });
+});
+
+describe.each(computing)('the $name engine', ({ create }) => {
+  const losses = ['nllLoss', 'nllLossBackward', 'crossEntropy'] as const;
+
+  it.each(losses)('%s refuses targets outside the vocabulary, except the one that is ignored', (op) => {
+    using engine = create();
+    const logits = allocate(engine, [2, 5]);
+    const [loss, targets] = [allocate(engine, [1]), allocate(engine, [2], 'i32')];
+    engine.write(logits, new Float32Array(10));
+    engine.write(loss, new Float32Array(1));
+    const run = (target: number) => {
+      engine.write(targets, Int32Array.from([0, target]));
+      const common = { targets, scale: 1 };
+      if (op === 'crossEntropy') engine.run(op, { logits, loss, ...common });
+      else if (op === 'nllLoss') engine.run(op, { logProbs: logits, loss, ...common });
+      else engine.run(op, { logProbs: logits, dLogits: logits, ...common });
+    };
+    for (const target of [5, -1, 2 ** 31 - 1]) expect(() => run(target)).toThrow(/outside/);
+    for (const target of [0, 4, -100]) expect(() => run(target)).not.toThrow();
+  });
+
+  it('refuses token ids outside the table', () => {
+    using engine = create();
+    const [table, out] = [allocate(engine, [5, 3]), allocate(engine, [1, 3])];
+    const ids = allocate(engine, [1], 'i32');
+    engine.write(table, new Float32Array(15));
+    for (const id of [5, -1, -100]) {
+      engine.write(ids, Int32Array.from([id]));
+      expect(() => engine.run('embedding', { ids, table, out })).toThrow(/outside/);
+      expect(() => engine.run('embeddingBackward', { ids, dy: out, dTable: table })).toThrow(/outside/);
+    }
   });
 });

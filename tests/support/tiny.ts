@@ -1,5 +1,15 @@
 import { deriveKey, type Engine, threefry } from '../../src/engine/index.js';
-import { type ProjectionSource, Projections, Sketcher, SlotKeeper, type SlotRecord } from '../../src/keep/index.js';
+import {
+  Offloader,
+  type ProjectionSource,
+  Projections,
+  Sketcher,
+  SlotKeeper,
+  SlotKeys,
+  type SlotRecord,
+  Subtokens,
+  TokenSketcher,
+} from '../../src/keep/index.js';
 import { type LlamaConfig, presets, type TrainableModel } from '../../src/models/index.js';
 import type { AdamWSettings } from '../../src/optim/index.js';
 import { takeScalar, withTokens, zeroLoss } from '../../src/plan/host-batch.js';
@@ -11,6 +21,7 @@ import {
   type RecipeOptions,
   resolvePlan,
 } from '../../src/plan/index.js';
+import { mergeNorms } from '../../src/plan/merge-norms.js';
 import { Tape } from '../../src/tape/index.js';
 
 /** The unit-test fixture whose bytes are worked out by hand: n=64, m=172, 4 heads, 2 blocks. */
@@ -75,6 +86,8 @@ export interface Pass {
 
 export interface PassOptions {
   readonly seed?: number;
+  /** Completed steps before the pass. */
+  readonly step?: number;
   readonly projections?: ProjectionSource;
   /** Called with the model before the pass, for example to move weights. */
   readonly prepare?: (model: TrainableModel) => void | Promise<void>;
@@ -98,12 +111,19 @@ export async function runPass(
     model.initialize(options.seed ?? 1);
     await options.prepare?.(model);
     const resolved = resolvePlan(plan, model);
+    mergeNorms(engine, model.parameters, resolved.mergedNorms);
     using own = new Projections(engine, options.seed ?? 1, Number.POSITIVE_INFINITY, resolved.sketches);
+    using subtokens = new Subtokens(engine, resolved.subtokens);
     const sketcher = new Sketcher(engine, options.projections ?? own);
-    const keeper = new SlotKeeper(resolved, sketcher, (record) => slots.push(record));
+    using spill = engine.openSpill({ bytes: Number.MAX_SAFE_INTEGER });
+    const offloader = new Offloader(engine, spill);
+    const keys = new SlotKeys(options.seed ?? 1);
+    const means = { sketcher, subtokens, keys, tokenSketcher: new TokenSketcher(engine, keys), offloader };
+    const keeper = new SlotKeeper(resolved, means, (record) => slots.push(record));
     const lossTensor = zeroLoss(engine);
     const scale = 1 / batches.reduce((sum, { targets }) => sum + targets.length, 0);
-    for (const host of batches) {
+    for (const [microBatch, host] of batches.entries()) {
+      keeper.moveTo({ step: options.step ?? 0, microBatch });
       withTokens(engine, host, (tokens, targets) => {
         const tape = new Tape(engine, keeper);
         model.loss(tape, tokens, { targets, loss: lossTensor, scale }, plan.loss);

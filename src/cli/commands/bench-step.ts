@@ -8,6 +8,7 @@ import type { BenchStepValues } from '../command-options.js';
 import { instructionSet } from '../machine.js';
 import { medianAndSpread } from '../median.js';
 import { chooseModel, chooseSequenceLength, type ModelChoice } from '../model-choice.js';
+import { chooseOffload } from '../offload-choice.js';
 import type { Output } from '../output.js';
 import { choosePlan, planAmongOthers, splitCombination } from '../plan-choice.js';
 import { Progress } from '../progress.js';
@@ -122,11 +123,13 @@ async function measure(
   }
 }
 
-function openTrainer(settings: TrainingSettings, { engine, threads, memory }: BenchStepValues): Promise<Trainer> {
+function openTrainer(settings: TrainingSettings, values: BenchStepValues): Promise<Trainer> {
+  const { engine, threads, memory } = values;
   return Trainer.open({
     settings,
     data: randomData(settings),
     engine,
+    offload: chooseOffload(values),
     ...(threads !== undefined && { threads }),
     ...(memory !== undefined && { memoryBudget: memory }),
   });

@@ -7,7 +7,9 @@ import {
   type TrainingSettings,
 } from '../../train/index.js';
 import type { ModelChoice } from '../model-choice.js';
-import type { GlobalValues } from '../options.js';
+import { chooseOffload } from '../offload-choice.js';
+import type { OptionValues } from '../option-table.js';
+import type { GlobalValues, offloadOptions } from '../options.js';
 import type { Output } from '../output.js';
 import { Progress } from '../progress.js';
 import type { RunData } from './data.js';
@@ -26,13 +28,14 @@ export interface RunRequest {
   readonly settings: TrainingSettings;
   readonly data: RunData;
   readonly tokenizer: Tokenizer | undefined;
-  readonly options: Pick<GlobalValues, 'engine' | 'threads'> & {
-    readonly memory: number | undefined;
-    readonly evalEvery: number | undefined;
-    readonly saveEvery?: number | undefined;
-    readonly init: string | undefined;
-    readonly resume?: boolean;
-  };
+  readonly options: Pick<GlobalValues, 'engine' | 'threads'> &
+    OptionValues<typeof offloadOptions> & {
+      readonly memory: number | undefined;
+      readonly evalEvery: number | undefined;
+      readonly saveEvery?: number | undefined;
+      readonly init: string | undefined;
+      readonly resume?: boolean;
+    };
   /** Whether the line of progress names the run. */
   readonly showName?: boolean;
 }
@@ -81,6 +84,7 @@ function openTrainer({ directory, settings, data, options }: RunRequest): Promis
     data: data.training,
     directory,
     engine,
+    offload: chooseOffload(options),
     ...(data.validation && { validation: data.validation }),
     ...(threads !== undefined && { threads }),
     ...(memory !== undefined && { memoryBudget: memory }),

@@ -24,6 +24,7 @@ export function createDryEngine({ threads }: { threads: number }): Engine {
       if (tensor.dtype === 'i32') return new Int32Array(length);
       return tensor.dtype === 'u8' ? new Uint8Array(length) : new Float32Array(length);
     },
+    openSpill: () => ({ write: () => 0, read: () => 0, wait: () => {}, close: () => {} }),
     dispose: () => {},
   };
   return new Engine(backend);

@@ -27,6 +27,16 @@ export interface NativeAddon {
   run(handle: NativeHandle, opCode: number): void;
   write(handle: NativeHandle, byteOffset: number, values: RawValues, bf16: boolean): void;
   read(handle: NativeHandle, byteOffset: number, values: RawValues, bf16: boolean): void;
+  /** Opens an unnamed file in a directory, with room for `bytes`; SPILL_DIRECTORY, SPILL_FULL or SPILL_FAILED where it cannot. */
+  spillOpen(handle: NativeHandle, directory: string, bytes: number): void;
+  spillClose(handle: NativeHandle): void;
+  /** Bytes per second of a write of so many bytes that has reached the device. */
+  spillProbe(handle: NativeHandle, bytes: number): number;
+  /** Asks for a transfer of `bytes` at an offset of the arena to (or from) a place in the file; gives its number, from 1. */
+  spillWrite(handle: NativeHandle, byteOffset: number, bytes: number, at: number): number;
+  spillRead(handle: NativeHandle, byteOffset: number, bytes: number, at: number): number;
+  /** Waits until a transfer and all before it are done. */
+  spillWait(handle: NativeHandle, transfer: number): void;
   /** GFLOP/s of so many simultaneous threads in registers, f32 and bf16; 0 where there is no such instruction. */
   peak(isa: Isa, threads: number): readonly [f32: number, bf16: number];
 }

@@ -14,6 +14,7 @@ import {
   type RawValues,
 } from './addon.js';
 import { argumentSlots, byteOffset, nativeKernels } from './kernels.js';
+import { openNativeSpill } from './native-spill.js';
 
 export interface NativeOptions {
   /** Threads that kernels run on, the caller's included; all processors by default. Results do not depend on it. */
@@ -68,6 +69,7 @@ function nativeBackend(addon: NativeAddon, threads: number, isa: Isa, capacityBy
       addon.read(handle, byteOffset(tensor), values, isBf16(tensor));
       return values;
     },
+    openSpill: (options) => openNativeSpill(addon, handle, options),
     dispose: () => {
       if (open) addon.close(handle);
       open = false;

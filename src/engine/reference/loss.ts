@@ -6,6 +6,7 @@ import {
   type NllLossBackwardArgs,
 } from '../contract/loss.js';
 import { matrix } from '../contract/spec.js';
+import { checkIds } from './ids.js';
 import type { ReferenceMemory } from './memory.js';
 
 /** out = x − log Σ exp(x), by rows. */
@@ -24,6 +25,7 @@ export function nllLoss(memory: ReferenceMemory, args: NllLossArgs): void {
   const [, columns] = matrix('nllLoss logProbs', args.logProbs);
   const logProbs = memory.floats(args.logProbs);
   const loss = memory.floats(args.loss);
+  checkIds('nllLoss', memory.integers(args.targets), columns, true);
   for (const [row, target] of memory.integers(args.targets).entries()) {
     if (target !== ignoredTarget) loss[0] -= args.scale * logProbs[row * columns + target];
   }
@@ -34,6 +36,7 @@ export function nllLossBackward(memory: ReferenceMemory, args: NllLossBackwardAr
   const [, columns] = matrix('nllLossBackward logProbs', args.logProbs);
   const logProbs = memory.floats(args.logProbs);
   const dLogits = memory.floats(args.dLogits);
+  checkIds('nllLossBackward', memory.integers(args.targets), columns, true);
   for (const [row, target] of memory.integers(args.targets).entries()) {
     writeLogitGradient(dLogits, logProbs, 0, row * columns, columns, target, args.scale);
   }
@@ -45,6 +48,7 @@ export function crossEntropy(memory: ReferenceMemory, args: CrossEntropyArgs): v
   const logits = memory.floats(args.logits);
   const loss = memory.floats(args.loss);
   const dLogits = memory.optionalFloats(args.dLogits);
+  checkIds('crossEntropy', memory.integers(args.targets), columns, true);
   for (const [row, target] of memory.integers(args.targets).entries()) {
     const start = row * columns;
     const lse = logSumExp(logits, start, columns);

@@ -1,5 +1,7 @@
 import type { Kernels } from '../contract/index.js';
+import type { Numbers } from '../dtype.js';
 import { type Backend, Engine } from '../engine.js';
+import type { SpillDevice } from '../spill.js';
 import { adafactorDirection } from './adafactor.js';
 import { adam8bitDirection } from './adam-8bit.js';
 import { adamMiniDirection } from './adam-mini.js';
@@ -43,7 +45,27 @@ export function createReferenceBackend(threads: number): Backend {
     release: (address) => memory.release(address),
     write: (tensor, values) => memory.write(tensor, values),
     read: async (tensor) => memory.read(tensor),
+    openSpill: () => openReferenceSpill(memory),
     dispose: () => memory.clear(),
+  };
+}
+
+/** The slower tier as copies of the values, made at once. */
+function openReferenceSpill(memory: ReferenceMemory): SpillDevice {
+  const places = new Map<number, Numbers>();
+  return {
+    write(tensor, at) {
+      places.set(at, memory.read(tensor));
+      return 0;
+    },
+    read(tensor, at) {
+      const values = places.get(at);
+      if (!values) throw new RangeError(`nothing was moved to ${at}`);
+      memory.write(tensor, values);
+      return 0;
+    },
+    wait: () => {},
+    close: () => places.clear(),
   };
 }
 

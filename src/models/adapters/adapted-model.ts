@@ -1,6 +1,6 @@
 import { deriveKey, type Engine, InputError } from '../../engine/index.js';
 import { type LossTarget, Parameter, type Tape } from '../../tape/index.js';
-import type { LossForm, SketchableLinear, TokenBatch, TrainableModel } from '../trainable-model.js';
+import type { LossForm, MergeableNorm, SketchableLinear, TokenBatch, TrainableModel } from '../trainable-model.js';
 
 /** Which linear layers get a low-rank addition, and of what size. */
 export interface AdapterShape {
@@ -60,6 +60,11 @@ export class AdaptedModel implements TrainableModel {
 
   get sketchableLinears(): readonly SketchableLinear[] {
     return this.base.sketchableLinears;
+  }
+
+  /** None: a merged γ would change the weights that the adapters are for. */
+  get mergeableNorms(): readonly MergeableNorm[] {
+    return [];
   }
 
   initialize(seed: number): void {

@@ -1,3 +1,4 @@
+import type { Tensor } from '../../engine/index.js';
 import type { Parameter } from '../parameter.js';
 import type { Tape } from '../tape.js';
 import type { Value } from '../value.js';
@@ -24,12 +25,15 @@ function denseProduct(tape: Tape, slot: string, x: Value, weight: Parameter, res
   const { engine } = tape;
   const [tokens] = x.shape;
   const w = weight.tensor;
+  const run = ([a, addend]: readonly Tensor[], [y]: readonly Tensor[]) =>
+    engine.run('gemm', { a, b: w, transB: true, out: y, ...(addend && { addend }) });
   const [out] = tape.apply({
     cost: 'gemm',
     inputs: residual ? [x, residual] : [x],
     parameters: [weight],
     outputs: [{ name: `${slot}.output`, shape: [tokens, w.shape[0]] }],
-    run: ([a, addend], [y]) => engine.run('gemm', { a, b: w, transB: true, out: y, ...(addend && { addend }) }),
+    run,
+    runRows: (_, inputs, outputs) => run(inputs, outputs),
   });
   if (!out.requiresGradient || !tape.keeper) return out;
   const kept = weight.trainable ? tape.keeper.keepInput(tape, `${slot}.input`, x, weight) : undefined;

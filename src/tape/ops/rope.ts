@@ -1,4 +1,4 @@
-import type { Tensor } from '../../engine/index.js';
+import { rows, type Tensor } from '../../engine/index.js';
 import type { Tape } from '../tape.js';
 import type { Value } from '../value.js';
 
@@ -31,6 +31,18 @@ export function rope(
     outputs: [{ name: `${slot}.rotated`, shape: x.shape }],
     takesOver: true,
     run: ([input], [output]) => engine.run('rope', { ...shared, x: input, out: output, inverse: false }),
+    runRows(start, [input], [output]) {
+      for (const piece of sequencePieces(start, input.shape[0], sequenceLength)) {
+        engine.run('rope', {
+          ...tables,
+          x: rows(input, piece.start, piece.count),
+          out: rows(output, piece.start, piece.count),
+          sequenceLength: Math.min(piece.count, sequenceLength),
+          positionOffset: positionOffset + piece.position,
+          inverse: false,
+        });
+      }
+    },
   });
   if (out.requiresGradient) {
     tape.record([], [], () => {
@@ -40,4 +52,16 @@ export function rope(
     });
   }
   return out;
+}
+
+/** Consecutive rows cut into the rest of a sequence, whole sequences, and the beginning of one. */
+function* sequencePieces(first: number, count: number, sequenceLength: number) {
+  for (let start = 0; start < count; ) {
+    const position = (first + start) % sequenceLength;
+    const left = count - start;
+    const whole = left - (left % sequenceLength);
+    const size = position > 0 ? Math.min(left, sequenceLength - position) : whole > 0 ? whole : left;
+    yield { start, count: size, position };
+    start += size;
+  }
 }

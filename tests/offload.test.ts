@@ -1,0 +1,150 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createDryEngine, type Engine, InputError } from '../src/engine/index.js';
+import { createNativeEngine } from '../src/engine/native/native-engine.js';
+import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
+import { predict } from '../src/plan/index.js';
+import { Trainer, type TrainerOptions } from '../src/train/index.js';
+import { adamSettings, gradientOf, relativeError, runPass, tinyBatch, tinyPlan } from './support/tiny.js';
+import { nativeMissing, nativeTitle, runAll, shaped, tinyData, tinySettings, weightsOf } from './support/training.js';
+
+const config = shaped({ numHiddenLayers: 6, hiddenSize: 24, intermediateSize: 50 });
+const methods = [
+  'offload',
+  'full,offload',
+  'offload,checkpoint',
+  'offload,compact',
+  'offload,msnorm',
+  'offload,fused-update',
+];
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'compact-offload-test-'));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+function open(names: string, offload: TrainerOptions['offload'], offloadFraction = 1) {
+  const options = names.includes('offload') ? { offloadFraction } : {};
+  const settings = tinySettings({ methods: names, config, steps: 4, batch: 3, sequenceLength: 31, options });
+  return Trainer.open({ settings, data: tinyData(settings), engine: 'native', threads: 2, offload });
+}
+
+async function train(names: string, offloadFraction = 1) {
+  await using trainer = await open(names, { directory }, offloadFraction);
+  const losses = (await runAll(trainer)).map(({ loss }) => loss);
+  return { losses, weights: await weightsOf(trainer) };
+}
+
+const withoutOffload = (names: string) =>
+  names
+    .split(',')
+    .filter((name) => name !== 'offload')
+    .join(',') || 'lean';
+
+describe.skipIf(nativeMissing)(nativeTitle('tensors on a file'), () => {
+  it.each(methods)('come back with the bits they left with: %s', async (names) => {
+    const stayed = await train(withoutOffload(names));
+    for (const fraction of [1, 0.37, 0]) {
+      const moved = await train(names, fraction);
+      expect(moved.losses).toEqual(stayed.losses);
+      expect(moved.weights).toEqual(stayed.weights);
+    }
+  });
+
+  it('leave no file behind, during a run or after it', async () => {
+    await using trainer = await open('offload', { directory });
+    for await (const _ of trainer.run()) expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('are refused where there is no directory, none that exists, or none that is a directory', async () => {
+    await expect(open('offload', undefined)).rejects.toThrow(
+      'the plan offloads tensors, but no directory for them is given',
+    );
+    for (const wrong of [join(directory, 'nowhere'), import.meta.filename]) {
+      const failed = open('offload', { directory: wrong });
+      await expect(failed).rejects.toBeInstanceOf(InputError);
+      await expect(failed).rejects.toThrow(/cannot be offloaded to: (No such file|Not a directory)/);
+    }
+  });
+
+  it('are refused where the disk has no room for them', async () => {
+    using engine = createNativeEngine({ threads: 1 });
+    const open = () => engine.openSpill({ directory, bytes: 2 ** 52 });
+    expect(open).toThrow(InputError);
+    expect(open).toThrow(/has no room for the 4294967296 MiB to offload/);
+  });
+
+  it('are refused where the disk is slower than was assumed', async () => {
+    await expect(open('offload', { directory, bandwidth: 1e15 })).rejects.toThrow(
+      /takes \d+ MB\/s, slower than the 1000000000 MB\/s/,
+    );
+    await (await open('offload', { directory, bandwidth: 1 }))[Symbol.asyncDispose]();
+  });
+
+  it('need no directory for a plan that offloads nothing', async () => {
+    await (await open('lean', undefined))[Symbol.asyncDispose]();
+  });
+});
+
+describe('the bytes of offloaded tensors', () => {
+  const tokens = 2 * 8;
+  const [n, m, blocks] = [24, 50, 4];
+  const predictTiny = (names: string, offloadFraction: number) => {
+    const plan = tinyPlan(names, config, { offloadFraction });
+    const request = { config, plan, batch: 2, sequenceLength: 8, accumulate: 1, threads: 1, seed: 0 };
+    return predict({ ...request, optimizer: adamSettings });
+  };
+
+  it.each([
+    ['offload', 1, 6 * n + 2 * m],
+    ['offload', 0, 2 * n],
+    ['offload', 0.25, 2 * n + 0.25 * (4 * n + 2 * m)],
+    ['full,offload', 1, 10 * n + 4 * m],
+    ['offload,checkpoint', 1, n],
+  ] as const)(
+    'are the formula on the slower tier, for all blocks but two: %s, %s',
+    async (names, fraction, perToken) => {
+      const { memory } = await predictTiny(names, fraction);
+      expect(memory.peakByRole.host).toBe(4 * tokens * blocks * perToken);
+      expect(memory.liveByRole.host).toBe(0);
+      expect(memory.byRole.host, 'the slower tier is no part of the peak').toBe(0);
+    },
+  );
+
+  it('are no longer in memory: it grows with two blocks, not with all', async () => {
+    const saved = async (layers: number) => {
+      const deep = { ...config, numHiddenLayers: layers };
+      const request = { batch: 8, sequenceLength: 64, accumulate: 1, threads: 1, seed: 0, optimizer: adamSettings };
+      const bytes = async (names: string) => {
+        const { memory, persistentBytes } = await predict({ ...request, config: deep, plan: tinyPlan(names, deep) });
+        return memory.peak - persistentBytes - memory.byRole.gradient;
+      };
+      return { lean: await bytes('lean'), offload: await bytes('offload') };
+    };
+    const [six, twelve] = [await saved(6), await saved(12)];
+    const block = 4 * 8 * 64 * (6 * n + 2 * m);
+    const statistics = 4 * 8 * 64 * (4 + 2);
+    expect(twelve.lean - six.lean).toBe(6 * (block + statistics));
+    expect(twelve.offload - six.offload).toBe(6 * statistics);
+  });
+
+  it('are the same on the dry and the reference engine, and gradients those of lean', async () => {
+    const host = [tinyBatch(config, 2, 8)];
+    const run = async (engine: Engine, names: string) => {
+      const pass = await runPass(engine, config, tinyPlan(names, config), host);
+      const reading = engine.ledger.read();
+      engine.dispose();
+      return { ...pass, reading };
+    };
+    const lean = await run(createReferenceEngine(), 'lean');
+    const moved = await run(createReferenceEngine(), 'offload');
+    expect(moved.reading).toEqual((await run(createDryEngine({ threads: 1 }), 'offload')).reading);
+    expect(moved.loss).toBe(lean.loss);
+    for (const name of lean.gradients.keys()) {
+      expect(relativeError(gradientOf(moved, name), gradientOf(lean, name)), name).toBe(0);
+    }
+  });
+});

@@ -20,6 +20,9 @@ const openMethods: ReadonlySet<string> = new Set([
   'lomo',
   'adalomo',
   'muon',
+  'galore',
+  'apollo',
+  'apollo-mini',
 ]);
 
 /**

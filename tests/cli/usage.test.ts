@@ -109,7 +109,7 @@ describe('compact paper', () => {
     model: z.string(),
     method: z.string(),
     published: z.number().nullable(),
-    derived: z.number().nullable(),
+    derived: z.number(),
   });
 
   it('prints published figures beside derived ones', async () => {

@@ -33,8 +33,8 @@ function paperTable(rows: readonly PaperRow[]): string {
       method,
       ...(byComponent ? [component ?? ''] : []),
       published === null ? '–' : published.toFixed(2),
-      derived === null ? 'not implemented yet' : derived.toFixed(2),
-      published === null || derived === null ? '' : difference(derived / published),
+      derived.toFixed(2),
+      published === null ? '' : difference(derived / published),
       time === undefined ? `${note ?? ''}${counted}` : `${time.toFixed(2)} × full rank's time`,
     ]);
   }

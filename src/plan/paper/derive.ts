@@ -5,7 +5,7 @@ import { recordedRates } from '../cost/recorded.js';
 import { type DryRun, dryRun, type PredictionRequest } from '../dry-run.js';
 import type { MemoryPlan } from '../memory-plan.js';
 import { makePlan } from '../recipes.js';
-import { type Component, type PaperMethod, type PaperModel, pretraining } from './published.js';
+import { type Component, galoreRanks, type PaperMethod, type PaperModel, pretraining } from './published.js';
 
 /** A cell that this program derives by a dry run: bytes, and those of each component. */
 export interface Derived {
@@ -14,15 +14,15 @@ export interface Derived {
   readonly run: DryRun;
 }
 
-/** The plan of a published row; undefined while the method is not there. */
-export function paperPlan(method: PaperMethod, model: PaperModel): MemoryPlan | undefined {
+/** The plan of a published row. */
+export function paperPlan(method: PaperMethod, model: PaperModel): MemoryPlan {
   const { numHiddenLayers: layers } = presets[model];
   const compact = (ratio: number) => makePlan(['full', 'compact'], { layers, rank: { ratio } });
   switch (method) {
     case 'full':
       return makePlan(['full'], { layers });
     case 'galore':
-      return undefined;
+      return makePlan(['full', 'galore'], { layers, rank: { absolute: galoreRanks[model] } });
     case 'compact n/2':
       return compact(1 / 2);
     case 'compact n/4':

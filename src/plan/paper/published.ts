@@ -19,6 +19,14 @@ export const table2: { readonly [M in PaperModel]: { readonly [P in PaperMethod]
   'llama-1b': { full: null, galore: 75.4, 'compact n/2': 72.82, 'compact n/4': 65.57, 'compact n/8': 61.88 },
 };
 
+/** GaLore's ranks in Table 2. */
+export const galoreRanks: { readonly [M in PaperModel]: number } = {
+  'llama-60m': 128,
+  'llama-130m': 256,
+  'llama-350m': 256,
+  'llama-1b': 512,
+};
+
 export const components = ['weights', 'gradients', 'optimizer', 'linear activations', 'peak'] as const;
 export type Component = (typeof components)[number];
 export type Table3Method = 'full' | 'galore' | 'compact n/4';

@@ -47,8 +47,8 @@ INLINE void adam8bitBlock(const compact::Adam8bitDirectionCall& call, const Adam
     const Vec second = div(at(v), secondDivisor);
     put(v, select(less(zero(), at(v)), max(second, least), second));
   });
-  for (int64_t i = 0; i < count; i++) firstCodes[i] = signedCode(m[i]);
-  for (int64_t i = 0; i < count; i++) secondCodes[i] = unsignedCode(v[i]);
+  encodeAll(m, firstCodes, count, [](float x) { return signedCode(x); });
+  encodeAll(v, secondCodes, count, [](float x) { return unsignedCode(x); });
 }
 
 /** gradient ← factor·U. */

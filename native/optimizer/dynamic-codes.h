@@ -22,8 +22,8 @@ struct Magnitudes {
   float values[count];
   /** boundaries[i] lies half-way between values i and i + 1; the last one is out of reach. */
   float boundaries[count];
-  /** Index of the nearest value at the interval's lower end. */
-  uint8_t first[codeKeys];
+  /** Index of the nearest value at the interval's lower end; as wide as the key, so that compilers look up whole vectors. */
+  int32_t first[codeKeys];
 };
 
 template <int count>
@@ -47,7 +47,7 @@ constexpr Magnitudes<count> makeMagnitudes(int extraBits) {
   for (int key = 0; key < codeKeys; key++) {
     const double lower = key == 0 ? 0 : octave * (1 + static_cast<double>(key % octaveParts) / octaveParts);
     while (static_cast<double>(m.boundaries[nearest]) < lower) nearest++;
-    m.first[key] = static_cast<uint8_t>(nearest);
+    m.first[key] = nearest;
     if (key % octaveParts == octaveParts - 1) octave *= 2;
   }
   return m;
@@ -94,15 +94,26 @@ INLINE int32_t bitsOf(float x) {
   return bits;
 }
 
-INLINE uint8_t signedCode(float x) {
+INLINE int32_t signedCode(float x) {
   const int32_t bits = bitsOf(x), negative = bits >> 31;
   int32_t index = nearestMagnitude(signedMagnitudes, bits & 0x7fffffff);
   index -= negative & (index >> 7);  // 1 has no negative
-  return static_cast<uint8_t>(signedZero + ((index ^ negative) - negative));
+  return signedZero + ((index ^ negative) - negative);
 }
 
-INLINE uint8_t unsignedCode(float x) {
-  return static_cast<uint8_t>(nearestMagnitude(unsignedMagnitudes, bitsOf(x) & 0x7fffffff));
+INLINE int32_t unsignedCode(float x) { return nearestMagnitude(unsignedMagnitudes, bitsOf(x) & 0x7fffffff); }
+
+/** Codes of consecutive values. Bytes are stored in a loop of their own: they could be any memory, and no vector loop may hold that. */
+template <class CodeOf>
+INLINE void encodeAll(const float* x, uint8_t* codes, int64_t count, const CodeOf& codeOf) {
+  constexpr int group = 64;
+  int64_t i = 0;
+  for (; i + group <= count; i += group) {
+    int32_t code[group];
+    for (int j = 0; j < group; j++) code[j] = codeOf(x[i + j]);
+    for (int j = 0; j < group; j++) codes[i + j] = static_cast<uint8_t>(code[j]);
+  }
+  for (; i < count; i++) codes[i] = static_cast<uint8_t>(codeOf(x[i]));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-import { InputError } from '../engine/index.js';
+import { InputError, most8bitBlock } from '../engine/index.js';
 import { adafactorDefaults, adam8bitDefaults, muonDefaults, type UpdateSpec } from '../optim/index.js';
 import type { BlockCoordinatePlan, BlockOrder, OptimizerRule } from './memory-plan.js';
 
@@ -79,6 +79,7 @@ function rulesOf(name: OptimizerMethod | undefined, options: OptimizerOptions): 
   switch (name) {
     case 'adam8bit': {
       const { blockSize = adam8bitDefaults.blockSize } = options;
+      if (blockSize > most8bitBlock) throw new InputError(`--block-size: at most ${most8bitBlock}, found ${blockSize}`);
       return [all({ ...adam8bitDefaults, blockSize }), ...embeddings.map((match) => ({ match, update: adamW }))];
     }
     case 'adam-mini':

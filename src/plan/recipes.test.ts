@@ -310,6 +310,7 @@ describe('what cannot be combined is refused with a sentence', () => {
     ['lomo,adafactor', {}, /adafactor and lomo exclude each other/],
     ['muon,adalomo', {}, /adalomo and muon exclude each other/],
     ['lean', { momentum: 0.9 }, /--momentum has no meaning here/],
+    ['adam8bit', { blockSize: 8192 }, /--block-size: at most 4096, found 8192/],
     ['adam-mini', { blockSize: 64 }, /--block-size has no meaning here/],
     ['adafactor', { updateRms: 1 }, /--update-rms has no meaning here/],
   ])('%s with %o', (names, options, sentence) => {

@@ -44,6 +44,18 @@ const pretrain = (data: string, ...more: string[]) => [
   ],
 ];
 
+describe('methods that do not go together, before training starts', () => {
+  it.each<[string[], RegExp]>([
+    [['--method', 'lomo', '--clip', '1'], /clipping by global norm needs all gradients at once/],
+    [['--method', 'adalomo', '--accumulate', '2'], /a fused update .* cannot accumulate micro-batches/],
+    [['--method', 'adam8bit,badam'], /methods adam8bit and badam exclude each other/],
+    [['--method', 'lean', '--momentum', '0.9'], /--momentum has no meaning here/],
+  ])('%j', async (options, sentence) => {
+    expect((await refusal(2, directory, ...pretrain('text.txt', ...options))).error).toMatch(sentence);
+    expect(existsSync(join(directory, 'refused', 'model.safetensors'))).toBe(false);
+  });
+});
+
 describe('bad data', () => {
   it('a missing file', async () => {
     expect((await refusal(2, directory, ...pretrain('nowhere.txt'))).error).toContain('nowhere.txt: no such file');

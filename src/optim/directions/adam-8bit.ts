@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { signedCodes, sizeOf, unsignedCodes } from '../../engine/index.js';
+import { most8bitBlock, signedCodes, sizeOf, unsignedCodes } from '../../engine/index.js';
 import { type Direction, type GradientSpace, newState, stateOf } from '../direction.js';
 import { adamConstants, adamDirection } from './adam.js';
 
 export const adam8bitSchema = z.strictObject({
   name: z.literal('adam8bit'),
   /** Consecutive elements that share one scale; bytes per element and moment: 1 + 4/blockSize. */
-  blockSize: z.number().int().positive().max(4096),
+  blockSize: z.number().int().positive().max(most8bitBlock),
   /** Tensors of fewer elements keep their moments in f32. */
   minimumSize: z.number().int().nonnegative(),
 });

@@ -7,14 +7,14 @@ import { saveModeRules } from '../save-modes.js';
 
 /**
  * What a budget may do besides keeping less exactly: `sketch` compresses gradients (CompAct), `quantize` rounds what is
- * kept, `states` rounds Adam's moments to 8 bits, `split` cuts the batch into micro-batches.
+ * kept to bf16 or 8 bits, `states` rounds Adam's moments to 8 bits, `split` cuts the batch into micro-batches.
  */
 export const allowances = ['sketch', 'quantize', 'states', 'split'] as const;
 export type Allowance = (typeof allowances)[number];
 
 /** Sets of forms, besides exact and recomputed ones, that slots may have. */
 export function lossyForms(allow: ReadonlySet<Allowance>): readonly (readonly Form[])[] {
-  return allow.has('quantize') ? [[], ['bf16']] : [[]];
+  return allow.has('quantize') ? [[], ['bf16', 'quant-8']] : [[]];
 }
 
 /** The plan with all of each block kept, as the start of a search: only what kernels make again by the way is not. */

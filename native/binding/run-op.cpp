@@ -43,7 +43,7 @@ void gemm(Runner& r) {
   c.out = r.read.range(r.read.product(c.m, c.n), bytesOf(c.outType));
   c.addend = r.read.optionalRange(r.read.product(c.m, c.n), bytesOf(c.addendType));
   if (!r.ok()) return;
-  c.scratch = r.read.floats(GemmScratch(c, poolThreads(r.pool)).floats());
+  c.scratch = r.read.floats(gemmScratchFloats(c.m, c.n, c.k, c.outType, poolThreads(r.pool)));
   if (r.ok()) r.kernels.gemm(r.pool, c);
 }
 

@@ -157,14 +157,11 @@ INLINE float reduceMax(Vec x) {
 }
 
 /** Transposes 8 columns (fewer at the edge) of up to 8 rows; stores 8 lanes per column. */
-INLINE void transposeEight(const float* from, int64_t step, int rows, int columns, float* to, int64_t stride) {
+template <class Row>
+INLINE void transposeEight(const Row& row, int rows, int columns, float* to, int64_t stride) {
   __m256 r[8], t[8];
-  const __m256i mask = firstLanes(columns).lo;
 #pragma GCC unroll 8
-  for (int i = 0; i < 8; i++) {
-    if (i >= rows) r[i] = _mm256_setzero_ps();
-    else r[i] = columns == 8 ? _mm256_loadu_ps(from + i * step) : _mm256_maskload_ps(from + i * step, mask);
-  }
+  for (int i = 0; i < 8; i++) r[i] = i < rows ? row(i) : _mm256_setzero_ps();
 #pragma GCC unroll 4
   for (int i = 0; i < 4; i++) {
     t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
@@ -189,19 +186,19 @@ INLINE void transposeEight(const float* from, int64_t step, int rows, int column
 }
 
 /**
- * Transposes up to 16 rows of up to 16 columns: to[column·stride + row] = from[row·step + column]; rows that are missing
- * read as 0. Stores up to 16 lanes per column, so later columns overwrite the surplus of earlier ones.
+ * Transposes up to 16 rows of up to 16 columns: to[column·stride + i] = lane `column` of row(i); rows that are missing read as
+ * 0. Stores up to 16 lanes per column, so later columns overwrite the surplus of earlier ones.
  */
-INLINE void transposeBlock(const float* from, int64_t step, int rows, int columns, float* to, int64_t stride) {
-  const bool wide = stride >= 16;
+template <class Row>
+INLINE void transposeBlock(const Row& row, int rows, int columns, float* to, int64_t stride) {
 #pragma GCC unroll 2
-  for (int column = 0; column < columns; column += 8) {
-    const int count = columns - column < 8 ? columns - column : 8;
-    transposeEight(from + column, step, rows < 8 ? rows : 8, count, to + column * stride, stride);
+  for (int first = 0; first < 16; first += 8) {
     // A narrow tile (stride < 16) has no second half unless it has more than 8 rows.
-    if (wide || rows > 8) {
-      transposeEight(from + 8 * step + column, step, rows - 8, count, to + column * stride + 8, stride);
-    }
+    if (first > 0 && stride < 16 && rows <= 8) continue;
+    const auto low = [&](int i) { return row(first + i).lo; };
+    const auto high = [&](int i) { return row(first + i).hi; };
+    transposeEight(low, rows - first, columns, to + first, stride);
+    if (columns > 8) transposeEight(high, rows - first, columns - 8, to + 8 * stride + first, stride);
   }
 }
 

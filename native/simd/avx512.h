@@ -103,17 +103,14 @@ INLINE float reduceMax(Vec x) {
 }
 
 /**
- * Transposes up to 16 rows of up to 16 columns: to[column·stride + row] = from[row·step + column]; rows that are missing
- * read as 0. Always stores 16 lanes per column, so later columns overwrite the surplus of earlier ones.
+ * Transposes up to 16 rows of up to 16 columns: to[column·stride + i] = lane `column` of row(i); rows that are missing read as
+ * 0. Always stores 16 lanes per column, so later columns overwrite the surplus of earlier ones.
  */
-INLINE void transposeBlock(const float* from, int64_t step, int rows, int columns, float* to, int64_t stride) {
+template <class Row>
+INLINE void transposeBlock(const Row& row, int rows, int columns, float* to, int64_t stride) {
   __m512 r[16], t[16];
-  const Mask mask = firstLanes(columns);
 #pragma GCC unroll 16
-  for (int i = 0; i < 16; i++) {
-    if (i >= rows) r[i] = zero();
-    else r[i] = columns == 16 ? load(from + i * step) : _mm512_maskz_loadu_ps(mask, from + i * step);
-  }
+  for (int i = 0; i < 16; i++) r[i] = i < rows ? row(i) : zero();
 #pragma GCC unroll 8
   for (int i = 0; i < 8; i++) {
     t[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);

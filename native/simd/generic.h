@@ -232,13 +232,16 @@ INLINE float reduceMax(Vec x) {
   return lane[0];
 }
 
-/** to[column·stride + row] = from[row·step + column]; missing rows of a wide tile read as 0. */
-INLINE void transposeBlock(const float* from, int64_t step, int rows, int columns, float* to, int64_t stride) {
+/** to[column·stride + i] = lane `column` of row(i); missing rows of a wide tile read as 0. */
+template <class Row>
+INLINE void transposeBlock(const Row& row, int rows, int columns, float* to, int64_t stride) {
   const int stored = stride >= 16 ? 16 : rows;
 #pragma GCC unroll 1
-  for (int column = 0; column < columns; column++) {
+  for (int i = 0; i < stored; i++) {
+    float lane[16] = {};
+    if (i < rows) store(lane, row(i));
 #pragma GCC unroll 1
-    for (int row = 0; row < stored; row++) to[column * stride + row] = row < rows ? from[row * step + column] : 0;
+    for (int column = 0; column < columns; column++) to[column * stride + i] = lane[column];
   }
 }
 

@@ -37,29 +37,32 @@ export function gemmExtents(args: GemmArgs): readonly [m: number, n: number, k: 
  * Depth of one K block: `gemmDepth` while at least two blocks remain, half of the rest (rounded up to 16) when between one and
  * two remain, else all of it. The rule is the same on every instruction set, so that they share bits.
  */
-export const gemmDepth = 384;
+export const gemmDepth = 512;
 
 /**
  * Rows of A and columns of B that are packed at a time; `columnUnit` is the widest register tile of any instruction set,
- * `slack` the floats that stores of whole vectors may reach beyond a packed operand.
+ * `slack` the floats that stores of whole vectors may reach beyond a packed operand. A product with at most `fewColumns`
+ * columns, and more rows, is computed as its transpose.
  */
-export const gemmBlock = { rows: 280, columns: 1024, columnUnit: 32, slack: 16 } as const;
+export const gemmBlock = { rows: 280, columns: 1024, columnUnit: 32, slack: 16, fewColumns: 16 } as const;
 
 /**
  * Bytes of the packed operands. Each thread has its own block of A; with few rows also one panel of B, which is packed
  * just before its only use; with many rows all threads share one block of B. Where `out` is bf16 and K has several blocks,
- * the sums between them are kept in f32.
+ * the sums between them are kept in f32 for one block of columns.
  */
 export function gemmScratchBytes(args: GemmArgs, threads: number): number {
-  const [m, n, k] = gemmExtents(args);
-  const { rows, columns, columnUnit, slack } = gemmBlock;
+  const { rows, columns, columnUnit, slack, fewColumns } = gemmBlock;
+  const [outRows, outColumns, k] = gemmExtents(args);
+  const swapped = outColumns <= fewColumns && outColumns < outRows;
+  const [m, n] = swapped ? [outColumns, outRows] : [outRows, outColumns];
+  const roundUp = (value: number, unit: number) => Math.ceil(value / unit) * unit;
   const depth = Math.min(k, gemmDepth);
-  const tiles = Math.ceil((Math.min(m, rows) * depth + slack) / slack) * slack;
+  const width = Math.min(roundUp(n, columnUnit), columns);
+  const tiles = roundUp(Math.min(m, rows) * depth + slack, slack);
+  const sums = args.out.dtype === 'bf16' && k > gemmDepth ? roundUp(m * width, slack) : 0;
   const fewRows = m <= rows;
-  const panel = fewRows ? columnUnit * depth : 0;
-  const shared = fewRows ? 0 : Math.min(Math.ceil(n / columnUnit) * columnUnit, columns) * depth;
-  const sums = args.out.dtype === 'bf16' && k > gemmDepth ? m * n : 0;
-  return 4 * (threads * (tiles + panel) + shared + sums);
+  return 4 * (fewRows ? threads * (tiles + columnUnit * depth + sums) : threads * tiles + width * depth + sums);
 }
 
 export const gemm: OpSpec<GemmArgs> = {

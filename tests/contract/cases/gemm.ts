@@ -46,10 +46,10 @@ const everyLayout: readonly Extents[] = [
   [1, 1, 1],
   [7, 1, 5],
   [250, 77, 333],
-  [13, 31, 383],
-  [14, 32, 384],
-  [15, 33, 385],
-  [6, 16, 769],
+  [13, 31, 511],
+  [14, 32, 512],
+  [15, 33, 513],
+  [6, 16, 1025],
 ];
 
 /** Beyond one block of K, of rows and of columns. */
@@ -62,6 +62,9 @@ const large: readonly [Extents, Options][] = [
   [[17, 4130, 40], { transB: true }],
   [[3, 2080, 390], {}],
   [[700, 300, 400], { transB: true }],
+  [[300, 5, 700], { ending: 'accumulate' }],
+  [[61, 16, 1030], { transA: true, ending: 'addend' }],
+  [[47, 1, 60], { transB: true }],
 ];
 
 /** Every mix of f32 and bf16 on a shape with odd edges; whole models' layouts and endings where all or most are bf16. */
@@ -71,12 +74,13 @@ const mixed: readonly [Extents, Options][] = [
     return [[29, 35, 53], { bf16: [...names, 'addend'], ending: 'addend', transB: true }];
   }),
   ...layouts.flatMap((layout): [Extents, Options][] => [
-    [[61, 83, 391], { ...layout, bf16: ['a', 'b', 'out'] }],
-    [[61, 83, 391], { ...layout, bf16: ['a', 'b', 'out'], ending: 'accumulate' }],
-    [[61, 83, 391], { ...layout, bf16: ['a', 'b'], ending: 'accumulate' }],
-    [[61, 83, 391], { ...layout, bf16: ['a', 'b', 'out', 'addend'], ending: 'addend' }],
+    [[61, 83, 531], { ...layout, bf16: ['a', 'b', 'out'] }],
+    [[61, 83, 531], { ...layout, bf16: ['a', 'b', 'out'], ending: 'accumulate' }],
+    [[61, 83, 531], { ...layout, bf16: ['a', 'b'], ending: 'accumulate' }],
+    [[61, 83, 531], { ...layout, bf16: ['a', 'b', 'out', 'addend'], ending: 'addend' }],
     [[1, 45, 37], { ...layout, bf16: ['a', 'b', 'out'] }],
     [[290, 33, 801], { ...layout, bf16: ['a', 'b', 'out'], ending: 'accumulate' }],
+    [[90, 3, 801], { ...layout, bf16: ['a', 'b', 'out'], ending: 'accumulate' }],
   ]),
 ];
 

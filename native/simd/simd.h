@@ -22,6 +22,13 @@ INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 INLINE int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 INLINE int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
 
+/** Transposes rows that lie `step` elements apart, f32 or bf16; see transposeBlock of the tiers. */
+template <class Element>
+INLINE void transposeBlock(const Element* from, int64_t step, int rows, int columns, float* to, int64_t stride) {
+  const auto row = [&](int i) { return columns == lanes ? load(from + i * step) : loadFirst(from + i * step, columns); };
+  transposeBlock(row, rows, columns, to, stride);
+}
+
 /**
  * Calls body(offset, loader, storer) for each group of 16 elements of a row; the last group is masked.
  *

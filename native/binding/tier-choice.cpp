@@ -8,15 +8,20 @@ namespace compact {
 namespace {
 
 struct Supported {
-  const KernelTable* tiers[4] = {};
+  const KernelTable* tiers[5] = {};
+  KernelTable avx512Bf16;
 
-  Supported() {
+  Supported() : avx512Bf16() {
     int count = 0;
 #ifdef COMPACT_X86
     __builtin_cpu_init();
     const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+      if (__builtin_cpu_supports("avx512bf16")) {
+        avx512Bf16 = avx512Bf16Kernels();
+        tiers[count++] = &avx512Bf16;
+      }
       tiers[count++] = &avx512Kernels;
     }
     if (fma) tiers[count++] = &avx2Kernels;
@@ -41,7 +46,7 @@ const KernelTable* tierNamed(const char* name) {
 
 double bf16Peak() {
 #ifdef COMPACT_X86
-  if (tierNamed("avx512") != nullptr && __builtin_cpu_supports("avx512bf16")) return peakBf16();
+  if (tierNamed("avx512bf16") != nullptr) return peakBf16();
 #endif
   return 0;
 }

@@ -10,6 +10,8 @@ struct Ahead {
   const char* line = nullptr;
   const char* end = nullptr;
   int64_t step = 0, width = 0, rows = 0;
+  /** Lines to fetch between two steps of a tile. */
+  int lines = 1;
 
   Ahead() = default;
   Ahead(const void* start, int64_t stepBytes, int64_t widthBytes, int64_t rowCount)

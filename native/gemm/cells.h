@@ -35,17 +35,26 @@ INLINE void finishCells(Vec sums, const Cells& base, const Cells& to, int count)
   else storeFirst(static_cast<uint16_t*>(to.start), total, count);
 }
 
-/** to [rows, columns] = base + sums; `sums` has rows of tileColumns. */
-void finishTile(const float* sums, int rows, int columns, const Cells& base, const Cells& to) {
+/** to [rows, columns] = base + sums, whose rows lie `step` floats apart. */
+void finishTile(const float* sums, int64_t step, int rows, int columns, const Cells& base, const Cells& to) {
   for (int j = 0; j < columns; j += lanes) {
     const int count = static_cast<int>(smaller(lanes, columns - j));
     if (!to.transposed) {
-      for (int i = 0; i < rows; i++) finishCells(load(sums + i * tileColumns + j), base.at(i, j), to.at(i, j), count);
+      for (int i = 0; i < rows; i++) finishCells(load(sums + i * step + j), base.at(i, j), to.at(i, j), count);
       continue;
     }
     alignas(64) float block[lanes * lanes];
-    transposeBlock([&](int i) { return load(sums + i * tileColumns + j); }, rows, lanes, block, lanes);
+    transposeBlock([&](int i) { return load(sums + i * step + j); }, rows, lanes, block, lanes);
     for (int i = 0; i < count; i++) finishCells(load(block + i * lanes), base.at(0, j + i), to.at(0, j + i), rows);
+  }
+}
+
+/** Asks for the cache lines of a tile. */
+INLINE void fetchCells(const Cells& cells, int rows, int columns) {
+  if (cells.transposed) return;
+  for (int i = 0; i < rows; i++) {
+    __builtin_prefetch(cells.at(i, 0).start, 1);
+    __builtin_prefetch(cells.at(i, columns - 1).start, 1);
   }
 }
 
@@ -66,7 +75,7 @@ void multiplyToCells(const float* tiles, int64_t rows, const float* panel, int c
     multiplyPanel<Products>({tiles, 0}, rows, tile);
     return;
   }
-  alignas(64) float sums[tileRows * tileColumns];
+  alignas(64) float sums[lanes * tileColumns];
   tile.c = sums;
   tile.cStride = tileColumns;
   tile.columns = tileColumns;
@@ -76,8 +85,10 @@ void multiplyToCells(const float* tiles, int64_t rows, const float* panel, int c
     const int height = parts.height(index);
     tile.a = tiles + start * depth;
     tile.aStride = height;
+    fetchCells(to.at(start, 0), height, columns);
+    if (base.start != nullptr && base.start != to.start) fetchCells(base.at(start, 0), height, columns);
     multiplyTileOf<Products>(height, tile);
-    finishTile(sums, height, columns, base.at(start, 0), to.at(start, 0));
+    finishTile(sums, tileColumns, height, columns, base.at(start, 0), to.at(start, 0));
   }
 }
 

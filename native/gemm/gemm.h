@@ -1,18 +1,9 @@
-// C [M, N] = op(A)·op(B), plus C or an addend. Two ways through the same register tile, which give the same bits:
-// few rows: every panel of B is packed just before its only use; many rows: B is packed once for all threads, block by block.
+// The matrix product in f32.
 #pragma once
-#include "../calls.h"
-#include "../threads/parallel.h"
-#include "cells.h"
-#include "gemm-blocks.h"
-#include "pack.h"
+#include "multiply.h"
 
 namespace COMPACT_TIER {
 namespace {
-
-using compact::gemmColumns;
-using compact::gemmDepth;
-using compact::gemmRows;
 
 /** Products of floats: what is stored in bf16 is widened. One step of a packed operand is one element. */
 struct FloatArithmetic {
@@ -20,160 +11,14 @@ struct FloatArithmetic {
   static constexpr int64_t elementsPerStep = 1;
   INLINE void packA(Operand a, int64_t rows, int64_t depth, float* to) { packTiles(a, rows, depth, to); }
   INLINE void packB(Operand b, int64_t depth, int64_t columns, float* to) { packPanels(b, depth, columns, to); }
-};
-
-/** One product, with what all its blocks share. */
-struct Product {
-  Operand a, b;
-  int64_t m, n, k;
-  /** What is added to the product, or null; where the result goes. */
-  Cells base, out;
-  compact::GemmScratch scratch;
-
-  /** Sums between K blocks for one block of columns, where `out` cannot hold them; they lie as `out` does. */
-  Cells sums(int thread) const {
-    return {scratch.sums(thread), out.transposed ? m : scratch.sumStep, Stored::f32, out.transposed};
+  INLINE int64_t multiplyUnpacked(int rows, const float* a, Operand b, int64_t depth, int64_t columns, const Cells& base,
+                                  const Cells& to) {
+    if (b.type == Stored::f32) {
+      return multiplyGroups<WidenedSource<float>, Products>(rows, a, b, depth, columns, base, to);
+    }
+    return multiplyGroups<WidenedSource<uint16_t>, Products>(rows, a, b, depth, columns, base, to);
   }
 };
-
-/** One K block of a product. */
-struct DepthBlock {
-  int64_t start, depth;
-  bool first, last;
-};
-
-/** body(block) for the K blocks in order. */
-template <class Arithmetic, class Body>
-INLINE void forEachDepth(int64_t k, const Body& body) {
-  for (int64_t start = 0, depth = 0; start < k; start += depth) {
-    depth = compact::nextGemmDepth(k - start, gemmDepth * Arithmetic::elementsPerStep);
-    body(DepthBlock{start, depth, start == 0, start + depth == k});
-  }
-}
-
-/** Part `index` of `parts` nearly equal parts of `count` units. */
-struct Share {
-  int64_t begin, end;
-  Share(int64_t count, int64_t parts, int64_t index) : begin(count * index / parts), end(count * (index + 1) / parts) {}
-};
-
-/**
- * A·B over one K block for `height` rows from `row` and one panel of columns from `column`. `sums`: the same cells where sums
- * are kept between K blocks if `out` cannot hold them.
- */
-template <class Arithmetic>
-INLINE void multiplyBlock(const Product& product, const DepthBlock& block, const float* tiles, int64_t row, int64_t height,
-                          const float* panel, int64_t column, int64_t width, const Cells& sums, Ahead* ahead) {
-  const Cells out = product.out.at(row, column);
-  const Cells between = out.type == Stored::f32 ? out : sums;
-  multiplyToCells<typename Arithmetic::Products>(
-      tiles, height, panel, static_cast<int>(width), ceilDiv(block.depth, Arithmetic::elementsPerStep),
-      block.first ? product.base.at(row, column) : between, block.last ? out : between, ahead);
-}
-
-/** What packPanels will read of these columns. */
-INLINE Ahead fetchOperand(Operand b, int64_t depth, int64_t columns) {
-  const int64_t bytes = compact::bytesOf(b.type);
-  return b.transposed ? Ahead(b.start, b.step * bytes, depth * bytes, columns)
-                      : Ahead(b.start, b.step * bytes, columns * bytes, depth);
-}
-
-/** M <= gemmRows: A fits beside one panel of B, so B streams through the first-level cache, packed where it is used. */
-template <class Arithmetic>
-void multiplyFewRows(Pool* pool, const Product& product) {
-  const int64_t threads = compact::poolThreads(pool);
-  const int64_t panels = ceilDiv(product.n, tileColumns), rowTiles = ceilDiv(product.m, tileRows);
-  const bool byColumns = threads == 1 || panels >= threads;
-  // Each block of columns packs A anew, but keeps its part of C in the cache from one K block to the next. Two blocks a
-  // thread are enough to balance.
-  const int64_t wanted = larger(ceilDiv(product.n, gemmColumns), threads == 1 ? 1 : 2 * threads);
-  const int64_t columnBlocks = byColumns ? smaller(panels, wanted) : 1;
-  const int64_t rowBlocks = byColumns ? 1 : smaller(rowTiles, threads);
-  parallelBlocks(pool, columnBlocks * rowBlocks, [&](int64_t index, int thread) {
-    float* packedA = product.scratch.tiles(thread);
-    float* packedB = product.scratch.panel(thread);
-    const Share columns(panels, columnBlocks, index % columnBlocks), rows(rowTiles, rowBlocks, index / columnBlocks);
-    const int64_t top = rows.begin * tileRows, height = smaller(product.m, rows.end * tileRows) - top;
-    const int64_t left = columns.begin * tileColumns;
-    const Cells sums = product.sums(thread);
-    forEachDepth<Arithmetic>(product.k, [&](const DepthBlock& block) {
-      Arithmetic::packA(product.a.at(top, block.start), height, block.depth, packedA);
-      for (int64_t panel = columns.begin; panel < columns.end; panel++) {
-        const int64_t column = panel * tileColumns, width = smaller(tileColumns, product.n - column);
-        Arithmetic::packB(product.b.at(block.start, column), block.depth, width, packedB);
-        const int64_t next = column + tileColumns;
-        Ahead ahead;
-        if (panel + 1 < columns.end) {
-          ahead = fetchOperand(product.b.at(block.start, next), block.depth, smaller(tileColumns, product.n - next));
-        }
-        multiplyBlock<Arithmetic>(product, block, packedA, top, height, packedB, column, width,
-                                  sums.at(0, column - left), &ahead);
-      }
-    });
-  });
-}
-
-/** Panels of B that are packed as one block of work. */
-constexpr int64_t panelsPerPack = 8;
-
-/** M > gemmRows: the loops of Goto and van de Geijn, with B shared between threads and A packed by each. */
-template <class Arithmetic>
-void multiplyManyRows(Pool* pool, const Product& product) {
-  const int64_t threads = compact::poolThreads(pool);
-  const int64_t rowTiles = ceilDiv(product.m, tileRows), tilesPerBlock = gemmRows / tileRows;
-  // A multiple of the thread count, in parts that differ by one tile at most, so that no thread waits for another.
-  const int64_t rowBlocks = smaller(rowTiles, roundUp(ceilDiv(rowTiles, tilesPerBlock), threads));
-  const int64_t columnBlocks = ceilDiv(product.n, gemmColumns);
-  const int64_t blockWidth = roundUp(ceilDiv(product.n, columnBlocks), compact::gemmColumnUnit);
-  float* packedB = product.scratch.panels();
-  const Cells sums = product.sums(0);
-  for (int64_t left = 0; left < product.n; left += blockWidth) {
-    const int64_t width = smaller(blockWidth, product.n - left);
-    forEachDepth<Arithmetic>(product.k, [&](const DepthBlock& block) {
-      const int64_t steps = ceilDiv(block.depth, Arithmetic::elementsPerStep);
-      parallelRanges(pool, width, panelsPerPack * tileColumns, [&](int64_t begin, int64_t end) {
-        Arithmetic::packB(product.b.at(block.start, left + begin), block.depth, end - begin, packedB + begin * steps);
-      });
-      parallelBlocks(pool, rowBlocks, [&](int64_t index, int thread) {
-        const Share rows(rowTiles, rowBlocks, index);
-        const int64_t top = rows.begin * tileRows, height = smaller(product.m, rows.end * tileRows) - top;
-        float* packedA = product.scratch.tiles(thread);
-        Arithmetic::packA(product.a.at(top, block.start), height, block.depth, packedA);
-        for (int64_t j = 0; j < width; j += tileColumns) {
-          const float* panel = packedB + j * steps;
-          const int64_t bytes = tileColumns * steps * static_cast<int64_t>(sizeof(float));
-          Ahead ahead = j + tileColumns < width ? Ahead(panel + tileColumns * steps, 0, bytes, 1) : Ahead();
-          multiplyBlock<Arithmetic>(product, block, packedA, top, height, panel, left + j,
-                                    smaller(tileColumns, width - j), sums.at(top, j), &ahead);
-        }
-      });
-    });
-  }
-}
-
-/** The product that a call asks for, or its transpose where that has fewer rows than a tile has columns. */
-Product productOf(const compact::GemmCall& call, int threads) {
-  const int64_t m = call.m, n = call.n, k = call.k;
-  const Operand a{call.a, call.transA ? m : k, call.transA, call.aType};
-  const Operand b{call.b, call.transB ? k : n, call.transB, call.bType};
-  const bool swapped = compact::gemmIsTransposed(m, n);
-  const Cells out{call.out, n, call.outType, swapped};
-  const Cells addend{const_cast<void*>(call.addend), n, call.addendType, swapped};
-  const Cells base = call.accumulate ? out : addend;
-  const auto scratch = [&](int64_t rows, int64_t columns) {
-    return compact::GemmScratch(rows, columns, k, call.outType, threads, call.scratch);
-  };
-  if (!swapped) return {a, b, m, n, k, base, out, scratch(m, n)};
-  const auto turned = [](Operand x) { return Operand{x.start, x.step, !x.transposed, x.type}; };
-  return {turned(b), turned(a), n, m, k, base, out, scratch(n, m)};
-}
-
-template <class Arithmetic>
-void multiply(Pool* pool, const compact::GemmCall& call) {
-  const Product product = productOf(call, compact::poolThreads(pool));
-  if (product.m <= gemmRows) multiplyFewRows<Arithmetic>(pool, product);
-  else multiplyManyRows<Arithmetic>(pool, product);
-}
 
 void gemmKernel(Pool* pool, const compact::GemmCall& call) { multiply<FloatArithmetic>(pool, call); }
 

@@ -70,7 +70,7 @@ void multiplyTile(const TileCall& call) {
   int64_t left = call.depth;
   if (call.ahead != nullptr) {
     for (; left > stepsBeforeEnd; left -= 2) {
-      fetchLine(*call.ahead);
+      for (int i = 0; i < call.ahead->lines; i++) fetchLine(*call.ahead);
       step();
       step();
     }

@@ -1,29 +1,50 @@
-// Only a peak: the yardstick for a bf16 product.
-#include <immintrin.h>
-
+// AVX-512 with products of bf16: only a product of two bf16 matrices differs from the AVX-512 tier.
+#define COMPACT_TIER compact_avx512bf16
+#define COMPACT_AVX512
+#include "../gemm/pairs.h"
 #include "../peak/stopwatch.h"
 #include "tiers.h"
 
-namespace compact {
+namespace COMPACT_TIER {
+namespace {
 
-double peakBf16() {
-  constexpr int sums = 24;
+void gemmOrPairs(Pool* pool, const compact::GemmCall& call) {
+  if (call.aType == Stored::bf16 && call.bType == Stored::bf16) multiply<PairArithmetic>(pool, call);
+  else compact::avx512Kernels.gemm(pool, call);
+}
+
+double peakPairs() {
+  constexpr int sums = 28;
   constexpr int64_t rounds = 200000;
-  return bestRate(2.0 * 32 * sums * rounds, [] {
+  return bestRate(2.0 * 2 * lanes * sums * rounds, [] {
     // Local, and all loops over it unrolled, or the sums would live in memory; and all different, or they would be one.
-    __m512 sum[sums];
-    __m512bh a = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.5f), _mm512_set1_ps(0.25f));
-#pragma GCC unroll 24
-    for (int i = 0; i < sums; i++) sum[i] = _mm512_set1_ps(static_cast<float>(i));
+    Vec sum[sums];
+    Vec a = asFloats(setWords(0x3f003e80));
+#pragma GCC unroll 28
+    for (int i = 0; i < sums; i++) sum[i] = set(static_cast<float>(i));
     for (int64_t round = 0; round < rounds; round++) {
-#pragma GCC unroll 24
-      for (int i = 0; i < sums; i++) sum[i] = _mm512_dpbf16_ps(sum[i], a, a);
+#pragma GCC unroll 28
+      for (int i = 0; i < sums; i++) sum[i] = PairProducts::multiplyAdd(a, a, sum[i]);
       // Someone may have looked at a and changed it: the loop cannot be shortened.
       __asm__ volatile("" : "+v"(a));
     }
-#pragma GCC unroll 24
+#pragma GCC unroll 28
     for (int i = 0; i < sums; i++) __asm__ volatile("" : "+v"(sum[i]));
   });
 }
+
+}  // namespace
+}  // namespace COMPACT_TIER
+
+namespace compact {
+
+KernelTable avx512Bf16Kernels() {
+  KernelTable table = avx512Kernels;
+  table.name = "avx512bf16";
+  table.gemm = compact_avx512bf16::gemmOrPairs;
+  return table;
+}
+
+double peakBf16() { return compact_avx512bf16::peakPairs(); }
 
 }  // namespace compact

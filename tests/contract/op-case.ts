@@ -1,5 +1,6 @@
 import type { OpSpec, TensorArgument } from '../../src/engine/contract/spec.js';
 import { type OpArgs, type OpName, ops } from '../../src/engine/index.js';
+import type { Isa } from '../../src/engine/native/addon.js';
 import type { Tensor } from '../../src/engine/tensor.js';
 import type { Operand } from './operands.js';
 
@@ -17,6 +18,8 @@ export interface OpCase<K extends OpName> {
   readonly scalars: Scalars<K>;
   /** `[output, input]` that are one tensor. */
   readonly inPlace?: readonly [string, string];
+  /** Instruction sets whose bits may differ from those of the others; with the reason. */
+  readonly ownBits?: { readonly tiers: readonly Isa[]; readonly because: string };
   /** Factor on the op's tolerance where the case is harder than the rule; with the reason. */
   readonly looser?: { readonly factor: number; readonly because: string };
 }
@@ -33,8 +36,6 @@ export interface OpCases<K extends OpName> {
   readonly tolerance: (operands: Operands<K>, output: string, scalars: Scalars<K>) => Tolerance;
   /** Why the tolerance is what it is. */
   readonly because: string;
-  /** Why bits may differ between instruction sets; where left out they must not. */
-  readonly bitsDependOnTier?: string;
   /** Inputs that follow from other inputs, for example what the forward pass would have left. */
   readonly prepare?: (operands: Operands<K>, scalars: Scalars<K>, label: string) => Promise<Partial<Operands<K>>>;
 }

@@ -11,6 +11,11 @@ interface Options {
   readonly bf16?: readonly ('a' | 'b' | 'out' | 'addend')[];
 }
 
+const ownBits = {
+  tiers: ['avx512bf16'],
+  because: 'the processor rounds products of pairs in an order of its own',
+} as const;
+
 /** B is scaled by 1/√K, so that results are about 1 whatever K is. */
 function product(
   [m, n, k]: Extents,
@@ -27,6 +32,7 @@ function product(
       out: ending === 'accumulate' ? stored('out', [m, n]) : output([m, n], bf16.includes('out') ? 'bf16' : 'f32'),
       ...(ending === 'addend' && { addend: stored('addend', [m, n]) }),
     },
+    ...(bf16.includes('a') && bf16.includes('b') && { ownBits }),
     scalars: { transA, transB, ...(ending === 'accumulate' && { accumulate: true }) },
   };
 }

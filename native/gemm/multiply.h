@@ -73,25 +73,25 @@ INLINE Ahead fetchOperand(Operand b, int64_t depth, int64_t columns) {
                       : Ahead(b.start, b.step * bytes, columns * bytes, depth);
 }
 
-/** Cache lines of a panel of B for every two steps of one tile. */
-constexpr int64_t linesPerStep = 2 * tileColumns * static_cast<int64_t>(sizeof(float)) / 64;
+/** Cache lines of a panel of B that one tile passes from one fetch to the next. */
+constexpr int64_t linesPerFetch = stepsPerFetch * tileColumns * static_cast<int64_t>(sizeof(float)) / 64;
 
 /** M <= gemmRows: A fits beside one panel of B, so B streams through the first-level cache, packed where it is used. */
 template <class Arithmetic>
 void multiplyFewRows(Pool* pool, const Product& product) {
   const int64_t threads = compact::poolThreads(pool);
-  const int64_t panels = ceilDiv(product.n, tileColumns), rowTiles = ceilDiv(product.m, tileRows);
+  const int64_t panels = ceilDiv(product.n, tileColumns);
   const bool byColumns = threads == 1 || panels >= threads;
   // Each block of columns packs A anew, but keeps its part of C in the cache from one K block to the next. Two blocks a
   // thread are enough to balance.
   const int64_t wanted = larger(ceilDiv(product.n, gemmColumns), threads == 1 ? 1 : 2 * threads);
   const int64_t columnBlocks = byColumns ? smaller(panels, wanted) : 1;
-  const int64_t rowBlocks = byColumns ? 1 : smaller(rowTiles, threads);
+  const int64_t rowBlocks = byColumns ? 1 : smaller(ceilDiv(product.m, tileRows), threads);
   parallelBlocks(pool, columnBlocks * rowBlocks, [&](int64_t index, int thread) {
     float* packedA = product.scratch.tiles(thread);
     float* packedB = product.scratch.panel(thread);
-    const Share columns(panels, columnBlocks, index % columnBlocks), rows(rowTiles, rowBlocks, index / columnBlocks);
-    const int64_t top = rows.begin * tileRows, height = smaller(product.m, rows.end * tileRows) - top;
+    const Share columns(panels, columnBlocks, index % columnBlocks), rows(product.m, rowBlocks, index / columnBlocks);
+    const int64_t top = rows.begin, height = rows.end - top;
     const int64_t left = columns.begin * tileColumns, right = smaller(product.n, columns.end * tileColumns);
     const Cells sums = product.sums(thread);
     forEachDepth<Arithmetic>(product.k, [&](const DepthBlock& block) {
@@ -109,7 +109,7 @@ void multiplyFewRows(Pool* pool, const Product& product) {
         if (next < right) {
           ahead = fetchOperand(product.b.at(block.start, next), block.depth, smaller(tileColumns, right - next));
           // All of it within the time of this panel.
-          ahead.lines = static_cast<int>(ceilDiv(linesPerStep, ceilDiv(height, tileRows)));
+          ahead.lines = static_cast<int>(ceilDiv(linesPerFetch, ceilDiv(height, tileRows)));
         }
         const BlockCells cells = product.cells(block, top, column, sums.at(0, column - left));
         multiplyToCells<typename Arithmetic::Products>(packedA, height, packedB, static_cast<int>(width),
@@ -120,16 +120,15 @@ void multiplyFewRows(Pool* pool, const Product& product) {
   });
 }
 
-/** Panels of B that are packed as one block of work. */
-constexpr int64_t panelsPerPack = 8;
+/** Panels of B that are packed as one block of work: few, so that all threads have as much. */
+constexpr int64_t panelsPerPack = packedTogether;
 
 /** M > gemmRows: the loops of Goto and van de Geijn, with B shared between threads and A packed by each. */
 template <class Arithmetic>
 void multiplyManyRows(Pool* pool, const Product& product) {
   const int64_t threads = compact::poolThreads(pool);
-  const int64_t rowTiles = ceilDiv(product.m, tileRows), tilesPerBlock = gemmRows / tileRows;
-  // A multiple of the thread count, in parts that differ by one tile at most, so that no thread waits for another.
-  const int64_t rowBlocks = smaller(rowTiles, roundUp(ceilDiv(rowTiles, tilesPerBlock), threads));
+  // A multiple of the thread count, in parts that differ by one row at most, so that no thread waits for another.
+  const int64_t rowBlocks = roundUp(ceilDiv(product.m, gemmRows), threads);
   const int64_t columnBlocks = ceilDiv(product.n, gemmColumns);
   const int64_t blockWidth = roundUp(ceilDiv(product.n, columnBlocks), compact::gemmColumnUnit);
   float* packedB = product.scratch.panels();
@@ -142,8 +141,8 @@ void multiplyManyRows(Pool* pool, const Product& product) {
         Arithmetic::packB(product.b.at(block.start, left + begin), block.depth, end - begin, packedB + begin * steps);
       });
       parallelBlocks(pool, rowBlocks, [&](int64_t index, int thread) {
-        const Share rows(rowTiles, rowBlocks, index);
-        const int64_t top = rows.begin * tileRows, height = smaller(product.m, rows.end * tileRows) - top;
+        const Share rows(product.m, rowBlocks, index);
+        const int64_t top = rows.begin, height = rows.end - top;
         float* packedA = product.scratch.tiles(thread);
         Arithmetic::packA(product.a.at(top, block.start), height, block.depth, packedA);
         for (int64_t j = 0; j < width; j += tileColumns) {

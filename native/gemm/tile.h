@@ -32,6 +32,9 @@ struct TileCall {
 /** Steps before the end at which the rows of C and of the base are asked for: about as long as memory takes. */
 constexpr int64_t stepsBeforeEnd = 64;
 
+/** Steps between two fetches for the next panel: some dozens of cycles, of which a fetch takes few. */
+constexpr int stepsPerFetch = tileRows * tileColumns > 256 ? 2 : 8;
+
 /** Asks for the cache lines of a tile in a matrix. */
 INLINE void fetchTile(const float* start, int64_t stride, int rows) {
   for (int i = 0; i < rows; i++) {
@@ -69,10 +72,10 @@ void multiplyTile(const TileCall& call) {
   };
   int64_t left = call.depth;
   if (call.ahead != nullptr) {
-    for (; left > stepsBeforeEnd; left -= 2) {
+    for (; left > stepsBeforeEnd; left -= stepsPerFetch) {
       for (int i = 0; i < call.ahead->lines; i++) fetchLine(*call.ahead);
-      step();
-      step();
+#pragma GCC unroll 2
+      for (int i = 0; i < stepsPerFetch; i++) step();
     }
   }
   for (; left > stepsBeforeEnd; left--) step();

@@ -1,3 +1,4 @@
+import { threefry, uniform } from '../../../src/engine/index.js';
 import { epsilon32, epsilonBf16, type OpCase, type OpCases } from '../op-case.js';
 import { normal, normalBf16, type Operand, output } from '../operands.js';
 
@@ -20,12 +21,13 @@ const ownBits = {
 function product(
   [m, n, k]: Extents,
   { transA = false, transB = false, ending, bf16 = [] }: Options = {},
+  prefix = '',
 ): OpCase<'gemm'> {
   const layout = `${transA ? 'T' : 'N'}${transB ? 'T' : 'N'}`;
   const stored = (name: 'a' | 'b' | 'out' | 'addend', shape: readonly number[], deviation = 1): Operand =>
     bf16.includes(name) ? normalBf16(shape, deviation) : normal(shape, deviation);
   return {
-    label: `${m}x${n}x${k} ${layout}${ending ? ` with ${ending}` : ''}${bf16.length > 0 ? `, bf16 ${bf16}` : ''}`,
+    label: `${prefix}${m}x${n}x${k} ${layout}${ending ? ` with ${ending}` : ''}${bf16.length > 0 ? `, bf16 ${bf16}` : ''}`,
     operands: {
       a: stored('a', transA ? [k, m] : [m, k]),
       b: stored('b', transB ? [n, k] : [k, n], 1 / Math.sqrt(k)),
@@ -90,6 +92,25 @@ const mixed: readonly [Extents, Options][] = [
   ]),
 ];
 
+/** Shapes, layouts, endings and dtypes by chance: odd edges of every kind, most of them small, few with several blocks. */
+const fuzzed: readonly [Extents, Options][] = Array.from({ length: 72 }, (_, index) => {
+  const word = (purpose: number) => threefry([0xf022, purpose], index, 0);
+  /** Between 1 and `limit`, short ones as likely as long ones. */
+  const extent = (purpose: number, limit: number) => Math.floor(limit ** uniform(word(purpose)[0])) || 1;
+  const chosen = word(0)[0];
+  const limits = [
+    [60, 120, 1200],
+    [330, 40, 130],
+    [12, 500, 300],
+    [400, 17, 600],
+  ][index % 4];
+  const ending = endings[chosen % 3];
+  const names = (['a', 'b', 'out', 'addend'] as const).filter((_name, bit) => (word(1)[1] >> bit) & 1);
+  const bf16 = names.filter((name) => name !== 'addend' || ('ending' in ending && ending.ending === 'addend'));
+  const [m, n, k] = limits.map((limit, axis) => extent(2 + axis, limit));
+  return [[m, n, k], { ...layouts[(chosen >> 4) % 4], ...ending, bf16 }];
+});
+
 export const gemmCases: OpCases<'gemm'> = {
   cases: [
     ...everyWay.flatMap((extents) =>
@@ -98,6 +119,7 @@ export const gemmCases: OpCases<'gemm'> = {
     ...everyLayout.flatMap((extents) => layouts.map((layout) => product(extents, layout))),
     ...large.map(([extents, options]) => product(extents, options)),
     ...mixed.map(([extents, options]) => product(extents, options)),
+    ...fuzzed.map(([extents, options], index) => product(extents, options, `chance ${index}: `)),
   ],
   tolerance({ a, out }, _, { transA }) {
     const k = a.shape[transA ? 0 : 1];

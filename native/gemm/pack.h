@@ -41,12 +41,15 @@ INLINE void packTransposing(const typename Source::Element* x, int64_t step, int
 template <class Source>
 void packTilesAcross(Operand a, const RowTiles& tiles, int64_t first, int64_t last, int64_t depth, float* to) {
   const int64_t steps = stepsOf<Source>(depth);
+  // Once, since they take divisions.
+  int64_t starts[packedTogether + 1];
+  for (int64_t tile = first; tile <= last; tile++) starts[tile - first] = tiles.start(tile);
   for (int64_t s = 0; s < steps; s++) {
     const int64_t k = s * Source::elementsPerStep;
     const auto* row = static_cast<const typename Source::Element*>(a.start) + k * a.step;
-    for (int64_t tile = first; tile < last; tile++) {
-      const int64_t start = tiles.start(tile);
-      const int height = tiles.height(tile);
+    for (int64_t tile = 0; tile < last - first; tile++) {
+      const int64_t start = starts[tile];
+      const int height = static_cast<int>(starts[tile + 1] - start);
       float* cell = to + start * steps + s * height;
       const int count = tiles.rows - start >= lanes ? lanes : height;
       const Vec x = Source::across(row + start, a.step, depth - k, count);

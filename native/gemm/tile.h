@@ -33,7 +33,7 @@ struct TileCall {
 constexpr int64_t stepsBeforeEnd = 64;
 
 /** Steps between two fetches for the next panel: some dozens of cycles, of which a fetch takes few. */
-constexpr int stepsPerFetch = tileRows * tileColumns > 256 ? 2 : 8;
+constexpr int stepsPerFetch = 2;
 
 /** Asks for the cache lines of a tile in a matrix. */
 INLINE void fetchTile(const float* start, int64_t stride, int rows) {

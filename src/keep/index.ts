@@ -4,7 +4,7 @@
  */
 
 export { type DataBasis, dataBases, leadingDirections, renewBasis } from './data-basis.js';
-export { type Form, formNames, forms, isSketchForm, storesTensor } from './form.js';
+export { type Form, formNames, forms, isRestorable, isSketchForm, storesTensor } from './form.js';
 export { Offloader } from './offloading.js';
 export type { PassPosition } from './pass-position.js';
 export { PlanError } from './plan-error.js';

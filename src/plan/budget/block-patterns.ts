@@ -1,4 +1,4 @@
-import { type Form, isSketchForm, type SlotRecord } from '../../keep/index.js';
+import { type Form, isRestorable, type SlotRecord } from '../../keep/index.js';
 import { type KernelRates, workSeconds } from '../cost/rates.js';
 import { type DryRun, dryRun, type PredictionRequest } from '../dry-run.js';
 import type { MemoryPlan } from '../memory-plan.js';
@@ -120,7 +120,7 @@ function priced({ slots, work }: DryRun, rates: KernelRates): Priced {
 function choicesOf(slots: readonly SlotRecord[], lossy: readonly Form[]): readonly Choice[] {
   const byValue = new Map<string, SlotRecord[]>();
   for (const record of slots) {
-    if (!record.slot.startsWith(block) || !record.value.startsWith(block) || isSketchForm(record.form)) continue;
+    if (!record.slot.startsWith(block) || !record.value.startsWith(block) || !isRestorable(record.form)) continue;
     byValue.set(record.value, [...(byValue.get(record.value) ?? []), record]);
   }
   return [...byValue.values()].map((records) => {

@@ -1,5 +1,5 @@
 import type { Form } from '../../keep/index.js';
-import { isSketchForm } from '../../keep/index.js';
+import { isRestorable, isSketchForm } from '../../keep/index.js';
 import type { PredictionRequest } from '../dry-run.js';
 import { type MemoryPlan, usualLossChunk } from '../memory-plan.js';
 import { makePlan } from '../recipes.js';
@@ -19,8 +19,10 @@ export function lossyForms(allow: ReadonlySet<Allowance>): readonly (readonly Fo
 
 /** The plan with all of each block kept, as the start of a search: only what kernels make again by the way is not. */
 export function keepingEverything(plan: MemoryPlan): MemoryPlan {
-  const sketched = plan.slots.filter(({ form }) => isSketchForm(form));
-  const slots = [...saveModeRules('fused-norm'), { match: '*.mlp.activated', form: 'replay' as const }, ...sketched];
+  // Forms that give gradients only are the method's own, not a way of keeping that a budget may choose.
+  const own = plan.slots.filter(({ form }) => !isRestorable(form));
+  const activated = own.some(({ form }) => form === 'step2') ? ('exact' as const) : ('replay' as const);
+  const slots = [...saveModeRules('fused-norm'), { match: '*.mlp.activated', form: activated }, ...own];
   return { ...plan, slots, loss: plan.loss.form === 'fused' ? plan.loss : { form: 'fused', chunk: usualLossChunk } };
 }
 

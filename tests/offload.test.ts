@@ -119,8 +119,8 @@ describe('the bytes of offloaded tensors', () => {
       const deep = { ...config, numHiddenLayers: layers };
       const request = { batch: 8, sequenceLength: 64, accumulate: 1, threads: 1, seed: 0, optimizer: adamSettings };
       const bytes = async (names: string) => {
-        const { memory, persistentBytes } = await predict({ ...request, config: deep, plan: tinyPlan(names, deep) });
-        return memory.peak - persistentBytes - memory.byRole.gradient;
+        const { memory } = await predict({ ...request, config: deep, plan: tinyPlan(names, deep) });
+        return memory.peakByRole.saved;
       };
       return { lean: await bytes('lean'), offload: await bytes('offload') };
     };

@@ -115,8 +115,9 @@ export async function runPass(
     using own = new Projections(engine, options.seed ?? 1, Number.POSITIVE_INFINITY, resolved.sketches);
     using subtokens = new Subtokens(engine, resolved.subtokens);
     const sketcher = new Sketcher(engine, options.projections ?? own);
-    using spill = engine.openSpill({ bytes: Number.MAX_SAFE_INTEGER });
-    const offloader = new Offloader(engine, spill);
+    const offloads = plan.slots.some(({ form }) => form === 'offload' || form === 'offload-part');
+    using spill = offloads ? engine.openSpill({ bytes: Number.MAX_SAFE_INTEGER }) : undefined;
+    const offloader = spill && new Offloader(engine, spill);
     const keys = new SlotKeys(options.seed ?? 1);
     const means = { sketcher, subtokens, keys, tokenSketcher: new TokenSketcher(engine, keys), offloader };
     const keeper = new SlotKeeper(resolved, means, (record) => slots.push(record));

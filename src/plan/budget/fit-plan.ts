@@ -47,23 +47,42 @@ const attempts = 4;
 export async function fitPlan(request: PredictionRequest, options: FitOptions): Promise<FittedPlan> {
   const paths = preparePaths(request, options);
   const fastestSeconds = (await paths[0].climb.fastest()).seconds;
-  const fitted = async ({ path, priced }: Candidate): Promise<FittedPlan> => {
-    const methods = [...priced.plan.methods.filter((name) => name !== 'lean'), 'fitted'];
-    const chosen = { ...path.request, plan: { ...priced.plan, methods } };
-    return { request: chosen, prediction: await predict(chosen), seconds: priced.seconds, fastestSeconds };
-  };
+  const exact = await fitAmong(
+    paths.filter((path) => path.exact),
+    options,
+  );
+  if (exact && exact.seconds <= exactTolerance * fastestSeconds) return { ...exact, fastestSeconds };
+  const any = await fitAmong(paths, options);
+  // The search with more choices may end in a slower plan: the arena's gaps are seen only afterwards.
+  const best = exact && any && exact.seconds <= any.seconds ? exact : (any ?? exact);
+  if (best) return { ...best, fastestSeconds };
+  throw tooSmall((await finish(await smallest(paths))).prediction.arenaBytes, options);
+}
+
+/** How much longer than without recomputing an exact plan may take before approximate ones are looked at. */
+const exactTolerance = 1.02;
+
+type Finished = Omit<FittedPlan, 'fastestSeconds'>;
+
+/** The cheapest plan of these paths whose arena fits too, if there is one. */
+async function fitAmong(paths: readonly Path[], options: FitOptions): Promise<Finished | undefined> {
   let target = options.budget;
   for (let attempt = 0; attempt < attempts; attempt++) {
     const best = await cheapest(paths, target);
     if (!best) break;
-    const one = await fitted(await widenLoss(best, target, options.rates));
+    const one = await finish(await widenLoss(best, target, options.rates));
     const excess = one.prediction.arenaBytes - options.budget;
     if (excess <= 0) return one;
     target -= excess;
   }
-  const least = await fitted(await smallest(paths));
-  if (least.prediction.arenaBytes <= options.budget) return least;
-  throw tooSmall(least.prediction.arenaBytes, options);
+  const least = await finish(await smallest(paths));
+  return least.prediction.arenaBytes <= options.budget ? least : undefined;
+}
+
+async function finish({ path, priced }: Candidate): Promise<Finished> {
+  const methods = [...priced.plan.methods.filter((name) => name !== 'lean'), 'fitted'];
+  const request = { ...path.request, plan: { ...priced.plan, methods } };
+  return { request, prediction: await predict(request), seconds: priced.seconds };
 }
 
 /** A search over ways of keeping, with everything else fixed. */
@@ -112,21 +131,11 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** How much longer than without recomputing an exact plan may take before approximate ones are looked at. */
-const exactTolerance = 1.02;
-
+/** The cheapest plan of these paths. What a path takes without recomputing bounds it from below. */
 async function cheapest(paths: readonly Path[], budget: number): Promise<Candidate | undefined> {
-  const [exact, approximate] = [paths.filter((path) => path.exact), paths.filter((path) => !path.exact)];
-  const best = await improve(exact, budget);
-  const fastest = await paths[0].climb.fastest();
-  return best && best.priced.seconds <= exactTolerance * fastest.seconds ? best : improve(approximate, budget, best);
-}
-
-/** The cheapest plan of these paths, if it beats `best`. What a path takes without recomputing bounds it from below. */
-async function improve(paths: readonly Path[], budget: number, known?: Candidate): Promise<Candidate | undefined> {
   const starts: Candidate[] = [];
   for (const path of paths) starts.push({ path, priced: await path.climb.fastest() });
-  let best = known;
+  let best: Candidate | undefined;
   const offer = (one: Candidate) => {
     if (!best || isFaster(one, best)) best = one;
   };

@@ -20,38 +20,49 @@ struct GemmCall {
   float* scratch;
 };
 
+/** Untyped pointers are to what `stored` says. */
 struct EmbeddingCall {
+  Stored stored;
   const int32_t* ids;
-  const float* table;
-  float* out;
+  const void* table;
+  void* out;
   int64_t tokens, width;
 };
 
 struct EmbeddingBackwardCall {
+  Stored stored;
   const int32_t* ids;
-  const float* dy;
-  float* dTable;
+  const void* dy;
+  void* dTable;
   int64_t tokens, width;
+  /** Room for the tokens in the order of their ids. */
+  int32_t* order;
 };
 
 struct RmsNormCall {
-  const float *x, *weight;
-  float *out, *rstd, *normalized;  // normalized may be null
+  Stored stored;
+  const void *x, *weight;
+  void *out, *normalized;  // normalized may be null
+  float* rstd;
   int64_t tokens, width;
   float epsilon;
 };
 
 struct RmsNormBackwardCall {
-  const float *x, *rstd, *weight, *dy;
-  float *dx, *dWeight;  // dWeight may be null
+  Stored stored;
+  const void *x, *weight, *dy;
+  const float* rstd;
+  void *dx, *dWeight;  // dWeight may be null
   int64_t tokens, width;
   bool normalized, accumulate;
   float* scratch;
 };
 
 struct RopeCall {
-  const float *x, *cos, *sin;
-  float* out;
+  Stored stored;
+  const void* x;
+  const float *cos, *sin;
+  void* out;
   int64_t tokens, width, half, sequenceLength, positionOffset;
   bool inverse;
 };
@@ -63,39 +74,48 @@ struct AttentionShape {
 };
 
 struct AttentionCall {
+  Stored stored;
   AttentionShape shape;
-  const float *query, *key, *value;
-  float *out, *logSumExp;
+  const void *query, *key, *value;
+  void* out;
+  float* logSumExp;
   float* scratch;
 };
 
 struct AttentionBackwardCall {
+  Stored stored;
   AttentionShape shape;
-  const float *query, *key, *value, *out, *logSumExp, *dOut;
-  float *dQuery, *dKey, *dValue;
+  const void *query, *key, *value, *out;
+  const float* logSumExp;
+  const void* dOut;
+  void *dQuery, *dKey, *dValue;
   float* scratch;
 };
 
 struct SwigluCall {
-  const float *gate, *up;
-  float *out, *activated;  // activated may be null
+  Stored stored;
+  const void *gate, *up;
+  void *out, *activated;  // activated may be null
   int64_t count;
 };
 
 struct SwigluBackwardCall {
-  const float *gate, *up, *activated, *dy;  // activated may be null
-  float *dGate, *dUp;
+  Stored stored;
+  const void *gate, *up, *activated, *dy;  // activated may be null
+  void *dGate, *dUp;
   int64_t count;
 };
 
 struct LogSoftmaxCall {
-  const float* x;
-  float* out;
+  Stored stored;
+  const void* x;
+  void* out;
   int64_t rows, columns;
 };
 
 struct NllLossCall {
-  const float* logProbs;
+  Stored stored;
+  const void* logProbs;
   const int32_t* targets;
   float* loss;
   int64_t rows, columns;
@@ -103,24 +123,28 @@ struct NllLossCall {
 };
 
 struct NllLossBackwardCall {
-  const float* logProbs;
+  Stored stored;
+  const void* logProbs;
   const int32_t* targets;
-  float* dLogits;
+  void* dLogits;
   int64_t rows, columns;
   double scale;
 };
 
 struct CrossEntropyCall {
-  const float* logits;
+  Stored stored;
+  const void* logits;
   const int32_t* targets;
-  float *loss, *dLogits;  // dLogits may be null
+  float* loss;
+  void* dLogits;  // may be null
   int64_t rows, columns;
   double scale;
   float* scratch;
 };
 
 struct FillCall {
-  float* out;
+  Stored stored;
+  void* out;
   int64_t count;
   float value;
 };
@@ -132,28 +156,37 @@ struct FillBytesCall {
 };
 
 struct CopyCall {
+  Stored from, to;
   const void* x;
   void* out;
-  Stored from, to;
   int64_t count;
 };
 
 struct AddCall {
-  const float *a, *b;
-  float* out;
+  Stored stored;
+  const void *a, *b;
+  void* out;
   int64_t count;
 };
 
 struct ScaleCall {
-  float* x;
+  Stored stored;
+  void* x;
   const float* by;  // may be null
   int64_t count;
   double factor;
 };
 
+/** Key of stochastic rounding. */
+struct RoundingKey {
+  uint32_t key0, key1;
+};
+
 struct AxpbyCall {
-  const float* x;
-  float* out;
+  Stored xStored, outStored;
+  RoundingKey rounding;
+  const void* x;
+  void* out;
   const float* alphaFactor;  // may be null
   int64_t count;
   double alpha, beta;
@@ -166,19 +199,23 @@ struct AdamNumbers {
 };
 
 struct AdamState : AdamNumbers {
-  float *firstMoment, *secondMoment;
+  Stored moments;
+  RoundingKey rounding;
+  void *firstMoment, *secondMoment;
 };
 
 struct AdamWCall {
+  Stored weightStored, gradientStored;
   AdamState adam;
-  float* weight;
-  const float* gradient;
+  void* weight;
+  const void* gradient;
   double learningRate, updateScale, weightDecay;
 };
 
 struct AdamDirectionCall {
+  Stored gradientStored;
   AdamState adam;
-  float* gradient;
+  void* gradient;
   double factor;
 };
 
@@ -214,7 +251,8 @@ struct NormalizeCall {
 };
 
 struct SquaredNormCall {
-  const float* x;
+  Stored stored;
+  const void* x;
   float* out;
   int64_t count;
   float* scratch;
@@ -227,7 +265,8 @@ struct ClipFactorCall {
 };
 
 struct RandomCall {
-  float* out;
+  Stored stored;
+  void* out;
   int64_t rows, columns;
   bool gaussian;
   uint32_t key0, key1;
@@ -235,7 +274,8 @@ struct RandomCall {
 };
 
 struct OrthonormalizeCall {
-  float* x;
+  Stored stored;
+  void* x;
   int64_t rows, columns;
   float factor;
   float* scratch;
@@ -364,6 +404,12 @@ struct LimitGrowthCall {
   float* scratch;
 };
 
+/** Streams of `count` floats each, one after the other from `start`: first those read, then those updated, then those written. */
+struct StreamCall {
+  float* start;
+  int64_t count, reads, updates, writes;
+};
+
 /** One kernel per op, compiled once per instruction set. */
 struct KernelTable {
   const char* name;
@@ -413,6 +459,7 @@ struct KernelTable {
   void (*singularVectors)(Pool*, const SingularVectorsCall&);
   void (*channelScale)(Pool*, const ChannelScaleCall&);
   void (*limitGrowth)(Pool*, const LimitGrowthCall&);
+  void (*stream)(Pool*, const StreamCall&);
   /** GFLOP/s of a loop of fused multiply-adds in registers, on the calling thread. */
   double (*peak)();
 };

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "../calls.h"
 #include "../gemm/gemm-blocks.h"
 
 namespace compact {
@@ -16,10 +17,25 @@ static inline int64_t attentionOperandFloats(int64_t headWidth) {
   return 64 * roundUpTo(headWidth, gemmColumnUnit) + gemmSlack;
 }
 
-/** Eight operands, six tiles of scores, eight vectors of row statistics, per thread. */
+/** Nine operands, four tiles of scores, two vectors of row statistics, per thread. */
 static inline int64_t attentionThreadFloats(int64_t headWidth) {
-  return 8 * attentionOperandFloats(headWidth) + 6 * (attentionQueries * attentionKeys + gemmSlack) + 8 * attentionQueries;
+  return 9 * attentionOperandFloats(headWidth) + 4 * (attentionQueries * attentionKeys + gemmSlack) + 2 * attentionQueries;
 }
+
+/** Where backward keeps what all threads share: Σ do∘o of each score row, whose turn it is at each block of dq, and dq in f32. */
+struct AttentionSharedFloats {
+  int64_t rowSums, turns, queryGradient;
+
+  AttentionSharedFloats(const AttentionShape& s, Stored stored) {
+    const int64_t rows = s.batch * s.queryLength;
+    const int64_t queryBlocks = (s.queryLength + attentionQueries - 1) / attentionQueries;
+    rowSums = roundUpTo(rows * s.heads, 16);
+    turns = roundUpTo(s.batch * s.heads * queryBlocks, 16);
+    // In f32 dq itself is the sum.
+    queryGradient = stored == Stored::bf16 ? rows * s.heads * s.headWidth : 0;
+  }
+  int64_t floats() const { return rowSums + turns + queryGradient; }
+};
 
 }  // namespace
 }  // namespace compact

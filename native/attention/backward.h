@@ -1,7 +1,11 @@
 // Backward of attention: P = exp(scale·q·kᵀ − lse), dv += Pᵀ·do, dS = P∘(do·vᵀ − rowsum(do∘o)), dq += scale·dS·k,
 // dk += scale·dSᵀ·q. Shapes as in forward.h; the gradients have the shapes of what they belong to.
+//
+// One task per 64 keys of a key/value head: it alone sums their dk and dv. All tasks of a head add to its dq, in the order of
+// their keys, so a head is shared by threads and the bits do not depend on them.
 #pragma once
 #include "tiles.h"
+#include "turns.h"
 
 namespace COMPACT_TIER {
 namespace {
@@ -9,20 +13,44 @@ namespace {
 struct BackwardScratch {
   /** Packed operands: `...Tiles` as A, `...Panels` as B with the head width as depth, `...Rows` as B with rows as depth. */
   float *keyTiles, *keyRows, *valueTiles, *queryPanels, *queryRows, *outPanels, *outRows;
+  /** dk and dv of the task's keys, [keys, d]. */
+  float *keySums, *valueSums;
   /** Pᵀ and dSᵀ as [keys, queries], and the same packed as A with queries as depth. */
   float *weights, *slopes, *weightTiles, *slopeTiles;
   float *logSumExp, *rowSums;
 
-  BackwardScratch(const compact::AttentionBackwardCall& call, int64_t rowSumFloats, int thread) {
+  BackwardScratch(const compact::AttentionBackwardCall& call, float* start, int thread) {
     const int64_t operand = compact::attentionOperandFloats(call.shape.headWidth);
     const int64_t tile = attentionQueries * attentionKeys + compact::gemmSlack;
-    ScratchCursor cursor{call.scratch + rowSumFloats + thread * compact::attentionThreadFloats(call.shape.headWidth)};
-    float** const operands[] = {&keyTiles, &keyRows, &valueTiles, &queryPanels, &queryRows, &outPanels, &outRows};
+    ScratchCursor cursor{start + thread * compact::attentionThreadFloats(call.shape.headWidth)};
+    float** const operands[] = {&keyTiles,  &keyRows,   &valueTiles, &queryPanels, &queryRows,
+                                &outPanels, &outRows,   &keySums,    &valueSums};
     for (float** piece : operands) *piece = cursor.take(operand);
     float** const tiles[] = {&weights, &slopes, &weightTiles, &slopeTiles};
     for (float** piece : tiles) *piece = cursor.take(tile);
     logSumExp = cursor.take(attentionQueries);
     rowSums = cursor.take(attentionQueries);
+  }
+};
+
+/** What all tasks share. */
+template <class T>
+struct Backward {
+  const compact::AttentionBackwardCall& call;
+  const float* rowSums;
+  /** Per sequence, head and 64 queries: how many blocks of keys have added to dq. */
+  int32_t* turns;
+  /** Sums of dq, [B·Tq, heads·d]. */
+  float* queryGradient;
+  float* threadScratch;
+
+  Backward(const compact::AttentionBackwardCall& backwardCall) : call(backwardCall) {
+    const compact::AttentionSharedFloats shared(call.shape, call.stored);
+    rowSums = call.scratch;
+    turns = reinterpret_cast<int32_t*>(call.scratch + shared.rowSums);
+    queryGradient = shared.queryGradient > 0 ? call.scratch + shared.rowSums + shared.turns
+                                             : static_cast<float*>(call.dQuery);
+    threadScratch = call.scratch + shared.floats();
   }
 };
 
@@ -42,70 +70,100 @@ INLINE void scoreGradients(const BackwardScratch& scratch, int64_t keys, float s
   }
 }
 
-/** All tiles of one key/value head of one sequence, hence sole owner of its dk and dv and of its query heads' dq. */
-INLINE void attendBackward(const compact::AttentionBackwardCall& call, int64_t batch, int64_t keyValueHead,
-                           const BackwardScratch& scratch) {
-  const AttentionShape& s = call.shape;
-  const int64_t d = s.headWidth, group = s.heads / s.keyValueHeads;
-  const HeadRows<const float> key = keyRows(s, call.key, batch, keyValueHead);
-  const HeadRows<const float> value = keyRows(s, call.value, batch, keyValueHead);
-  const HeadRows<float> dKey = keyRows(s, call.dKey, batch, keyValueHead);
-  const HeadRows<float> dValue = keyRows(s, call.dValue, batch, keyValueHead);
-  for (int64_t firstKey = 0; firstKey < s.keyLength; firstKey += attentionKeys) {
-    const int64_t keys = smaller(attentionKeys, s.keyLength - firstKey);
-    packTiles({key.row(firstKey), key.step, false}, keys, d, scratch.keyTiles);
-    packPanels({key.row(firstKey), key.step, false}, keys, d, scratch.keyRows);
-    packTiles({value.row(firstKey), value.step, false}, keys, d, scratch.valueTiles);
-    bool first = true;
-    for (int64_t head = keyValueHead * group; head < (keyValueHead + 1) * group; head++) {
-      const HeadRows<const float> query = queryRows(s, call.query, batch, head);
-      const HeadRows<const float> dOut = queryRows(s, call.dOut, batch, head);
-      const HeadRows<float> dQuery = queryRows(s, call.dQuery, batch, head);
-      for (int64_t firstQuery = 0; firstQuery < s.queryLength; firstQuery += attentionQueries) {
-        const int64_t queries = smaller(attentionQueries, s.queryLength - firstQuery);
-        if (firstKey >= visibleKeys(s, firstQuery + queries)) continue;
-        packPanels({query.row(firstQuery), query.step, true}, d, queries, scratch.queryPanels);
-        packPanels({query.row(firstQuery), query.step, false}, queries, d, scratch.queryRows);
-        packPanels({dOut.row(firstQuery), dOut.step, true}, d, queries, scratch.outPanels);
-        packPanels({dOut.row(firstQuery), dOut.step, false}, queries, d, scratch.outRows);
-        for (int64_t i = 0; i < attentionQueries; i++) {
-          const int64_t row = (batch * s.queryLength + firstQuery + smaller(i, queries - 1)) * s.heads + head;
-          scratch.logSumExp[i] = call.logSumExp[row];
-          scratch.rowSums[i] = call.scratch[row];
-        }
-        multiplyPacked({scratch.keyTiles, 0}, scratch.queryPanels, keys, queries, d, scratch.weights, attentionQueries,
-                       false);
-        multiplyPacked({scratch.valueTiles, 0}, scratch.outPanels, keys, queries, d, scratch.slopes, attentionQueries,
-                       false);
-        const int64_t diagonal = s.causal ? firstQuery + s.keyLength - s.queryLength - firstKey : s.keyLength;
-        scoreGradients(scratch, keys, s.scale, diagonal);
-        packTiles({scratch.weights, attentionQueries, false}, keys, queries, scratch.weightTiles);
-        packTiles({scratch.slopes, attentionQueries, false}, keys, queries, scratch.slopeTiles);
-        multiplyPacked({scratch.weightTiles, 0}, scratch.outRows, keys, d, queries, dValue.row(firstKey), dValue.step,
-                       !first);
-        multiplyPacked({scratch.slopeTiles, 0}, scratch.queryRows, keys, d, queries, dKey.row(firstKey), dKey.step,
-                       !first);
-        // The first keys are seen by every query, so they start dq.
-        multiplyPacked({scratch.slopes, attentionQueries}, scratch.keyRows, queries, d, keys, dQuery.row(firstQuery),
-                       dQuery.step, firstKey > 0);
-        first = false;
-      }
-    }
+/** Rows of f32 sums as they are stored. */
+template <class T>
+INLINE void storeRows(const float* sums, int64_t sumStep, T* out, int64_t step, int64_t rows, int64_t columns) {
+  for (int64_t i = 0; i < rows; i++) {
+    const float* sum = sums + i * sumStep;
+    T* row = out + i * step;
+    forEachVec(columns, [&](auto at, auto put) { put(row, at(sum)); });
   }
 }
 
-/** One block per (sequence, key/value head). */
+/** 64 keys against 64 queries of one head: adds to the sums of dk and dv, and in its turn to dq. */
+template <class T>
+INLINE void attendTile(const Backward<T>& all, int64_t batch, int64_t head, int64_t firstQuery, int64_t firstKey,
+                       int64_t keys, bool first, const BackwardScratch& scratch) {
+  const AttentionShape& s = all.call.shape;
+  const int64_t d = s.headWidth, queries = smaller(attentionQueries, s.queryLength - firstQuery);
+  const HeadRows<const T> query = queryRows(s, from<T>(all.call.query, 0), batch, head);
+  const HeadRows<const T> dOut = queryRows(s, from<T>(all.call.dOut, 0), batch, head);
+  packPanels(query.from(firstQuery, true), d, queries, scratch.queryPanels);
+  packPanels(query.from(firstQuery, false), queries, d, scratch.queryRows);
+  packPanels(dOut.from(firstQuery, true), d, queries, scratch.outPanels);
+  packPanels(dOut.from(firstQuery, false), queries, d, scratch.outRows);
+  for (int64_t i = 0; i < attentionQueries; i++) {
+    const int64_t row = (batch * s.queryLength + firstQuery + smaller(i, queries - 1)) * s.heads + head;
+    scratch.logSumExp[i] = all.call.logSumExp[row];
+    scratch.rowSums[i] = all.rowSums[row];
+  }
+  multiplyPacked({scratch.keyTiles, 0}, scratch.queryPanels, keys, queries, d, scratch.weights, attentionQueries, false);
+  multiplyPacked({scratch.valueTiles, 0}, scratch.outPanels, keys, queries, d, scratch.slopes, attentionQueries, false);
+  const int64_t diagonal = s.causal ? firstQuery + s.keyLength - s.queryLength - firstKey : s.keyLength;
+  scoreGradients(scratch, keys, s.scale, diagonal);
+  packTiles({scratch.weights, attentionQueries, false}, keys, queries, scratch.weightTiles);
+  packTiles({scratch.slopes, attentionQueries, false}, keys, queries, scratch.slopeTiles);
+  multiplyPacked({scratch.weightTiles, 0}, scratch.outRows, keys, d, queries, scratch.valueSums, d, !first);
+  multiplyPacked({scratch.slopeTiles, 0}, scratch.queryRows, keys, d, queries, scratch.keySums, d, !first);
+
+  const int64_t queryBlocks = ceilDiv(s.queryLength, attentionQueries);
+  int32_t* turn = all.turns + (batch * s.heads + head) * queryBlocks + firstQuery / attentionQueries;
+  const HeadRows<float> sums = queryRows(s, all.queryGradient, batch, head);
+  awaitTurn(turn, static_cast<int32_t>(firstKey / attentionKeys));
+  // The first keys are seen by every query, so they start dq.
+  multiplyPacked({scratch.slopes, attentionQueries}, scratch.keyRows, queries, d, keys, sums.row(firstQuery), sums.step,
+                 firstKey > 0);
+  if (sizeof(T) == 2 && firstKey + attentionKeys >= visibleKeys(s, firstQuery + queries)) {
+    const HeadRows<T> dQuery = queryRows(s, from<T>(all.call.dQuery, 0), batch, head);
+    storeRows(sums.row(firstQuery), sums.step, dQuery.row(firstQuery), dQuery.step, queries, d);
+  }
+  passTurn(turn, static_cast<int32_t>(firstKey / attentionKeys + 1));
+}
+
+/** 64 keys of one key/value head of one sequence, against all queries that see any of them. */
+template <class T>
+INLINE void attendKeys(const Backward<T>& all, int64_t batch, int64_t keyValueHead, int64_t firstKey,
+                       const BackwardScratch& scratch) {
+  const AttentionShape& s = all.call.shape;
+  const int64_t d = s.headWidth, group = s.heads / s.keyValueHeads;
+  const int64_t keys = smaller(attentionKeys, s.keyLength - firstKey);
+  const HeadRows<const T> key = keyRows(s, from<T>(all.call.key, 0), batch, keyValueHead);
+  const HeadRows<const T> value = keyRows(s, from<T>(all.call.value, 0), batch, keyValueHead);
+  packTiles(key.from(firstKey, false), keys, d, scratch.keyTiles);
+  packPanels(key.from(firstKey, false), keys, d, scratch.keyRows);
+  packTiles(value.from(firstKey, false), keys, d, scratch.valueTiles);
+  bool first = true;
+  for (int64_t head = keyValueHead * group; head < (keyValueHead + 1) * group; head++) {
+    for (int64_t firstQuery = 0; firstQuery < s.queryLength; firstQuery += attentionQueries) {
+      if (firstKey >= visibleKeys(s, smaller(s.queryLength, firstQuery + attentionQueries))) continue;
+      attendTile(all, batch, head, firstQuery, firstKey, keys, first, scratch);
+      first = false;
+    }
+  }
+  const HeadRows<T> dKey = keyRows(s, from<T>(all.call.dKey, 0), batch, keyValueHead);
+  const HeadRows<T> dValue = keyRows(s, from<T>(all.call.dValue, 0), batch, keyValueHead);
+  storeRows(scratch.keySums, d, dKey.row(firstKey), dKey.step, keys, d);
+  storeRows(scratch.valueSums, d, dValue.row(firstKey), dValue.step, keys, d);
+}
+
 void attentionBackwardKernel(Pool* pool, const compact::AttentionBackwardCall& call) {
   const AttentionShape& s = call.shape;
-  const int64_t rows = s.batch * s.queryLength, d = s.headWidth;
-  parallelRanges(pool, rows, rowGrain(s.heads * d), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin * s.heads; i < end * s.heads; i++) {
-      call.scratch[i] = dotProduct(call.dOut + i * d, call.out + i * d, d);
-    }
-  });
-  const int64_t rowSumFloats = roundUp(rows * s.heads, lanes);
-  parallelBlocks(pool, s.batch * s.keyValueHeads, [&](int64_t block, int thread) {
-    attendBackward(call, block / s.keyValueHeads, block % s.keyValueHeads, BackwardScratch(call, rowSumFloats, thread));
+  const int64_t rows = s.batch * s.queryLength, d = s.headWidth, chains = s.batch * s.keyValueHeads;
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    const Backward<T> all(call);
+    const T *dOut = from<T>(call.dOut, 0), *out = from<T>(call.out, 0);
+    parallelRanges(pool, rows, rowGrain(s.heads * d), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin * s.heads; i < end * s.heads; i++) call.scratch[i] = dotProduct(dOut + i * d, out + i * d, d);
+    });
+    const int64_t turns = s.batch * s.heads * ceilDiv(s.queryLength, attentionQueries);
+    for (int64_t i = 0; i < turns; i++) all.turns[i] = 0;
+    // Tasks next to each other belong to different heads, where there are several, and need not wait.
+    parallelBlocks(pool, ceilDiv(s.keyLength, attentionKeys) * chains, [&](int64_t block, int thread) {
+      const int64_t chain = block % chains;
+      attendKeys(all, chain / s.keyValueHeads, chain % s.keyValueHeads, block / chains * attentionKeys,
+                 BackwardScratch(call, all.threadScratch, thread));
+    });
   });
 }
 

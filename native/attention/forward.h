@@ -66,16 +66,17 @@ struct ForwardScratch {
 };
 
 /** 64 queries (fewer at the end) of one head over all keys that they see. */
+template <class T>
 INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int64_t head, int64_t firstQuery,
                           const ForwardScratch& scratch) {
   const AttentionShape& s = call.shape;
   const int64_t d = s.headWidth, keyValueHead = head / (s.heads / s.keyValueHeads);
-  const HeadRows<const float> query = queryRows(s, call.query, batch, head);
-  const HeadRows<const float> key = keyRows(s, call.key, batch, keyValueHead);
-  const HeadRows<const float> value = keyRows(s, call.value, batch, keyValueHead);
+  const HeadRows<const T> query = queryRows(s, from<T>(call.query, 0), batch, head);
+  const HeadRows<const T> key = keyRows(s, from<T>(call.key, 0), batch, keyValueHead);
+  const HeadRows<const T> value = keyRows(s, from<T>(call.value, 0), batch, keyValueHead);
   const int64_t queries = smaller(attentionQueries, s.queryLength - firstQuery);
   const int64_t keyEnd = visibleKeys(s, firstQuery + queries);
-  packPanels({query.row(firstQuery), query.step, true}, d, queries, scratch.queries);
+  packPanels(query.from(firstQuery, true), d, queries, scratch.queries);
   const int64_t filled = roundUp(queries, tileColumns);
   OnlineSoftmax state;
   for (int part = 0; part < queryVecs; part++) {
@@ -84,8 +85,8 @@ INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int
   }
   for (int64_t first = 0; first < keyEnd; first += attentionKeys) {
     const int64_t keys = smaller(attentionKeys, keyEnd - first);
-    packTiles({key.row(first), key.step, false}, keys, d, scratch.keys);
-    packPanels({value.row(first), value.step, false}, keys, d, scratch.values);
+    packTiles(key.from(first, false), keys, d, scratch.keys);
+    packPanels(value.from(first, false), keys, d, scratch.values);
     multiplyPacked({scratch.keys, 0}, scratch.queries, keys, filled, d, scratch.scores, attentionQueries, false);
     // Lanes without a query: any finite score does, their sums are never read.
     for (int64_t row = 0; row < keys && filled < attentionQueries; row++) {
@@ -104,11 +105,11 @@ INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int
     store(logSumExp + part * lanes, add(state.largest[part], logarithm(state.sum[part])));
   }
   scaleRows(scratch.sums, d, scratch.factors, queries, d);
-  const HeadRows<float> out = queryRows(s, call.out, batch, head);
+  const HeadRows<T> out = queryRows(s, from<T>(call.out, 0), batch, head);
   for (int64_t i = 0; i < queries; i++) {
-    const float* from = scratch.sums + i * d;
-    float* to = out.row(firstQuery + i);
-    forEachVec(d, [&](auto at, auto put) { put(to, at(from)); });
+    const float* sums = scratch.sums + i * d;
+    T* row = out.row(firstQuery + i);
+    forEachVec(d, [&](auto at, auto put) { put(row, at(sums)); });
     call.logSumExp[(batch * s.queryLength + firstQuery + i) * s.heads + head] = logSumExp[i];
   }
 }
@@ -117,10 +118,13 @@ INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int
 void attentionKernel(Pool* pool, const compact::AttentionCall& call) {
   const AttentionShape& s = call.shape;
   const int64_t queryBlocks = ceilDiv(s.queryLength, attentionQueries), sequences = s.batch * s.heads;
-  parallelBlocks(pool, queryBlocks * sequences, [&](int64_t block, int thread) {
-    const int64_t queryBlock = queryBlocks - 1 - block / sequences, sequence = block % sequences;
-    attendQueries(call, sequence / s.heads, sequence % s.heads, queryBlock * attentionQueries,
-                  ForwardScratch(call, thread));
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    parallelBlocks(pool, queryBlocks * sequences, [&](int64_t block, int thread) {
+      const int64_t queryBlock = queryBlocks - 1 - block / sequences, sequence = block % sequences;
+      attendQueries<T>(call, sequence / s.heads, sequence % s.heads, queryBlock * attentionQueries,
+                       ForwardScratch(call, thread));
+    });
   });
 }
 

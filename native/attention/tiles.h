@@ -1,9 +1,9 @@
 // What forward and backward share. Scores are computed transposed, Sᵀ [keys, queries]: a vector then holds sixteen queries,
 // so softmax needs no sums across lanes, and Pᵀ is at once the A operand of every product that sums over keys.
 #pragma once
-#include "../calls.h"
 #include "../gemm/pack.h"
 #include "../gemm/tile.h"
+#include "../storage/stored.h"
 #include "../threads/parallel.h"
 #include "attention-blocks.h"
 
@@ -26,22 +26,26 @@ struct ScratchCursor {
   }
 };
 
-/** Rows of one head of one sequence within a [rows, heads·d] matrix. */
-template <class Float>
+/** Rows of one head of one sequence within a [rows, heads·d] matrix that is stored as T. */
+template <class T>
 struct HeadRows {
-  Float* start;
+  T* start;
   int64_t step;
-  Float* row(int64_t index) const { return start + index * step; }
+  T* row(int64_t index) const { return start + index * step; }
+  /** Rows from `index` on as an operand of a product, or as its transpose. */
+  Operand from(int64_t index, bool transposed) const {
+    return {row(index), step, transposed, sizeof(T) == 2 ? Stored::bf16 : Stored::f32};
+  }
 };
 
-template <class Float>
-INLINE HeadRows<Float> queryRows(const AttentionShape& s, Float* matrix, int64_t batch, int64_t head) {
+template <class T>
+INLINE HeadRows<T> queryRows(const AttentionShape& s, T* matrix, int64_t batch, int64_t head) {
   const int64_t step = s.heads * s.headWidth;
   return {matrix + batch * s.queryLength * step + head * s.headWidth, step};
 }
 
-template <class Float>
-INLINE HeadRows<Float> keyRows(const AttentionShape& s, Float* matrix, int64_t batch, int64_t keyValueHead) {
+template <class T>
+INLINE HeadRows<T> keyRows(const AttentionShape& s, T* matrix, int64_t batch, int64_t keyValueHead) {
   const int64_t step = s.keyValueHeads * s.headWidth;
   return {matrix + batch * s.keyLength * step + keyValueHead * s.headWidth, step};
 }

@@ -3,6 +3,7 @@
 //   run(handle, opCode) · write(handle, offset, values, bf16) · read(handle, offset, values, bf16) · peak(isa, threads) -> [f32, bf16]
 //   spillOpen(handle, directory, bytes) · spillClose(handle) · spillProbe(handle, bytes) -> bytes per second
 //   spillWrite(handle, offset, bytes, at) -> number · spillRead(handle, offset, bytes, at) -> number · spillWait(handle, number)
+//   stream(handle, bytes, reads, updates, writes)
 // Handles are indices into a table that belongs to the JavaScript environment and are never used twice; every failure is a
 // JavaScript error with a `code`.
 #include <errno.h>
@@ -329,6 +330,30 @@ napi_value spillProbe(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value stream(napi_env env, napi_callback_info info) {
+  const Arguments<5> given(env, info);
+  const Context* context = contextOf(env, given.values[0]);
+  if (context == nullptr) return nullptr;
+  size_t bytes = 0, reads = 0, updates = 0, writes = 0;
+  if (!given.complete || !readSize(env, given.values[1], bytes) || !readSize(env, given.values[2], reads) ||
+      !readSize(env, given.values[3], updates) || !readSize(env, given.values[4], writes)) {
+    return fail(env, "NATIVE_ARGUMENTS", "stream(handle, bytes, reads, updates, writes)");
+  }
+  constexpr size_t most = 16;
+  if (reads > most || updates > most || writes > most || bytes % sizeof(float) != 0) {
+    return fail(env, "NATIVE_ARGUMENTS", explain("NATIVE_ARGUMENTS"));
+  }
+  const size_t streams = reads + updates + writes;
+  if (streams > 0 && bytes > context->arena.size() / streams) return fail(env, "NATIVE_RANGE", explain("NATIVE_RANGE"));
+  StreamCall call{};
+  call.start = reinterpret_cast<float*>(context->arena.base());
+  call.count = static_cast<int64_t>(bytes / sizeof(float));
+  call.reads = static_cast<int64_t>(reads), call.updates = static_cast<int64_t>(updates);
+  call.writes = static_cast<int64_t>(writes);
+  context->kernels->stream(context->pool, call);
+  return nullptr;
+}
+
 napi_value peak(napi_env env, napi_callback_info info) {
   const Arguments<2> given(env, info);
   int32_t threads = 0;
@@ -361,7 +386,8 @@ NAPI_MODULE_INIT() {
   } functions[] = {{"tiers", tiers}, {"open", open},   {"close", close}, {"grow", grow}, {"info", describe},
                    {"run", run},     {"write", write}, {"read", read},   {"peak", peak},
                    {"spillOpen", spillOpen},   {"spillClose", spillClose}, {"spillProbe", spillProbe},
-                   {"spillWrite", spillWrite}, {"spillRead", spillRead},   {"spillWait", spillWait}};
+                   {"spillWrite", spillWrite}, {"spillRead", spillRead},   {"spillWait", spillWait},
+                   {"stream", stream}};
   for (const auto& entry : functions) {
     napi_value function;
     if (napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.function, nullptr, &function) != napi_ok) return nullptr;

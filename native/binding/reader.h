@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "../arena/arena.h"
+#include "../calls.h"
 
 namespace compact {
 
@@ -90,6 +91,9 @@ class Reader {
     }
     return range(count, width);
   }
+  /** Elements of a type that floats are stored in. */
+  void* values(Stored stored, int64_t count) { return range(count, bytesOf(stored)); }
+  void* optionalValues(Stored stored, int64_t count) { return optionalRange(count, bytesOf(stored)); }
   float* optionalFloats(int64_t count) { return static_cast<float*>(optionalRange(count, sizeof(float))); }
 
  private:

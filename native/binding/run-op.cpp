@@ -49,50 +49,55 @@ void gemm(Runner& r) {
 
 void embedding(Runner& r) {
   EmbeddingCall c{};
+  c.stored = storedType(r.read);
   c.tokens = r.read.extent(), c.width = r.read.extent();
   const int64_t vocabulary = r.read.extent();
   c.ids = r.read.integers(c.tokens);
-  c.table = r.read.floats(r.read.product(vocabulary, c.width));
-  c.out = r.read.floats(r.read.product(c.tokens, c.width));
+  c.table = r.read.values(c.stored, r.read.product(vocabulary, c.width));
+  c.out = r.read.values(c.stored, r.read.product(c.tokens, c.width));
   checkIds(r.read, c.ids, c.tokens, vocabulary, false);
   if (r.ok()) r.kernels.embedding(r.pool, c);
 }
 
 void embeddingBackward(Runner& r) {
   EmbeddingBackwardCall c{};
+  c.stored = storedType(r.read);
   c.tokens = r.read.extent(), c.width = r.read.extent();
   const int64_t vocabulary = r.read.extent();
   c.ids = r.read.integers(c.tokens);
-  c.dy = r.read.floats(r.read.product(c.tokens, c.width));
-  c.dTable = r.read.floats(r.read.product(vocabulary, c.width));
+  c.dy = r.read.values(c.stored, r.read.product(c.tokens, c.width));
+  c.dTable = r.read.values(c.stored, r.read.product(vocabulary, c.width));
+  c.order = r.read.integers(c.tokens);
   checkIds(r.read, c.ids, c.tokens, vocabulary, false);
   if (r.ok()) r.kernels.embeddingBackward(r.pool, c);
 }
 
 void rmsNorm(Runner& r) {
   RmsNormCall c{};
+  c.stored = storedType(r.read);
   c.tokens = r.read.extent(), c.width = r.read.extent();
   c.epsilon = r.read.real();
   const int64_t count = r.read.product(c.tokens, c.width);
-  c.x = r.read.floats(count);
-  c.weight = r.read.floats(c.width);
-  c.out = r.read.floats(count);
+  c.x = r.read.values(c.stored, count);
+  c.weight = r.read.values(c.stored, c.width);
+  c.out = r.read.values(c.stored, count);
   c.rstd = r.read.floats(c.tokens);
-  c.normalized = r.read.optionalFloats(count);
+  c.normalized = r.read.optionalValues(c.stored, count);
   if (r.ok()) r.kernels.rmsNorm(r.pool, c);
 }
 
 void rmsNormBackward(Runner& r) {
   RmsNormBackwardCall c{};
+  c.stored = storedType(r.read);
   c.tokens = r.read.extent(), c.width = r.read.extent();
   c.normalized = r.read.flag(), c.accumulate = r.read.flag();
   const int64_t count = r.read.product(c.tokens, c.width);
-  c.x = r.read.floats(count);
+  c.x = r.read.values(c.stored, count);
   c.rstd = r.read.floats(c.tokens);
-  c.weight = r.read.floats(c.width);
-  c.dy = r.read.floats(count);
-  c.dx = r.read.floats(count);
-  c.dWeight = r.read.optionalFloats(c.width);
+  c.weight = r.read.values(c.stored, c.width);
+  c.dy = r.read.values(c.stored, count);
+  c.dx = r.read.values(c.stored, count);
+  c.dWeight = r.read.optionalValues(c.stored, c.width);
   constexpr int64_t blockRows = 64;  // normBlockRows of the contract
   if (c.dWeight != nullptr) c.scratch = r.read.floats(r.read.product((c.tokens + blockRows - 1) / blockRows, c.width));
   if (r.ok()) r.kernels.rmsNormBackward(r.pool, c);
@@ -100,15 +105,16 @@ void rmsNormBackward(Runner& r) {
 
 void rope(Runner& r) {
   RopeCall c{};
+  c.stored = storedType(r.read);
   c.tokens = r.read.extent(), c.width = r.read.extent();
   const int64_t positions = r.read.extent();
   c.half = r.read.extent(), c.sequenceLength = r.read.extent(), c.positionOffset = r.read.whole();
   c.inverse = r.read.flag();
   const int64_t count = r.read.product(c.tokens, c.width);
-  c.x = r.read.floats(count);
+  c.x = r.read.values(c.stored, count);
   c.cos = r.read.floats(r.read.product(positions, c.half));
   c.sin = r.read.floats(r.read.product(positions, c.half));
-  c.out = r.read.floats(count);
+  c.out = r.read.values(c.stored, count);
   if (!r.ok()) return;
   if (c.width % (2 * c.half) != 0 || c.positionOffset + c.sequenceLength > positions) {
     return r.read.refuse("NATIVE_ARGUMENTS");
@@ -132,13 +138,14 @@ int64_t attentionFloats(Reader& read, int64_t batch, int64_t length, int64_t hea
 
 void attention(Runner& r) {
   AttentionCall c{};
+  c.stored = storedType(r.read);
   const AttentionShape s = c.shape = attentionShape(r.read);
   const int64_t queries = attentionFloats(r.read, s.batch, s.queryLength, s.heads, s.headWidth);
   const int64_t keys = attentionFloats(r.read, s.batch, s.keyLength, s.keyValueHeads, s.headWidth);
-  c.query = r.read.floats(queries);
-  c.key = r.read.floats(keys);
-  c.value = r.read.floats(keys);
-  c.out = r.read.floats(queries);
+  c.query = r.read.values(c.stored, queries);
+  c.key = r.read.values(c.stored, keys);
+  c.value = r.read.values(c.stored, keys);
+  c.out = r.read.values(c.stored, queries);
   c.logSumExp = r.read.floats(attentionFloats(r.read, s.batch, s.queryLength, s.heads, 1));
   if (!r.ok()) return;
   c.scratch = r.read.floats(poolThreads(r.pool) * attentionThreadFloats(s.headWidth));
@@ -147,59 +154,65 @@ void attention(Runner& r) {
 
 void attentionBackward(Runner& r) {
   AttentionBackwardCall c{};
+  c.stored = storedType(r.read);
   const AttentionShape s = c.shape = attentionShape(r.read);
   const int64_t queries = attentionFloats(r.read, s.batch, s.queryLength, s.heads, s.headWidth);
   const int64_t keys = attentionFloats(r.read, s.batch, s.keyLength, s.keyValueHeads, s.headWidth);
   const int64_t rows = attentionFloats(r.read, s.batch, s.queryLength, s.heads, 1);
-  c.query = r.read.floats(queries);
-  c.key = r.read.floats(keys);
-  c.value = r.read.floats(keys);
-  c.out = r.read.floats(queries);
+  c.query = r.read.values(c.stored, queries);
+  c.key = r.read.values(c.stored, keys);
+  c.value = r.read.values(c.stored, keys);
+  c.out = r.read.values(c.stored, queries);
   c.logSumExp = r.read.floats(rows);
-  c.dOut = r.read.floats(queries);
-  c.dQuery = r.read.floats(queries);
-  c.dKey = r.read.floats(keys);
-  c.dValue = r.read.floats(keys);
+  c.dOut = r.read.values(c.stored, queries);
+  c.dQuery = r.read.values(c.stored, queries);
+  c.dKey = r.read.values(c.stored, keys);
+  c.dValue = r.read.values(c.stored, keys);
   if (!r.ok()) return;
-  c.scratch = r.read.floats(roundUpTo(rows, 16) + poolThreads(r.pool) * attentionThreadFloats(s.headWidth));
+  const AttentionSharedFloats shared(s, c.stored);
+  c.scratch = r.read.floats(shared.floats() + poolThreads(r.pool) * attentionThreadFloats(s.headWidth));
   if (r.ok()) r.kernels.attentionBackward(r.pool, c);
 }
 
 void swiglu(Runner& r) {
   SwigluCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
-  c.gate = r.read.floats(c.count);
-  c.up = r.read.floats(c.count);
-  c.out = r.read.floats(c.count);
-  c.activated = r.read.optionalFloats(c.count);
+  c.gate = r.read.values(c.stored, c.count);
+  c.up = r.read.values(c.stored, c.count);
+  c.out = r.read.values(c.stored, c.count);
+  c.activated = r.read.optionalValues(c.stored, c.count);
   if (r.ok()) r.kernels.swiglu(r.pool, c);
 }
 
 void swigluBackward(Runner& r) {
   SwigluBackwardCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
-  c.gate = r.read.floats(c.count);
-  c.up = r.read.floats(c.count);
-  c.activated = r.read.optionalFloats(c.count);
-  c.dy = r.read.floats(c.count);
-  c.dGate = r.read.floats(c.count);
-  c.dUp = r.read.floats(c.count);
+  c.gate = r.read.values(c.stored, c.count);
+  c.up = r.read.values(c.stored, c.count);
+  c.activated = r.read.optionalValues(c.stored, c.count);
+  c.dy = r.read.values(c.stored, c.count);
+  c.dGate = r.read.values(c.stored, c.count);
+  c.dUp = r.read.values(c.stored, c.count);
   if (r.ok()) r.kernels.swigluBackward(r.pool, c);
 }
 
 void logSoftmax(Runner& r) {
   LogSoftmaxCall c{};
+  c.stored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent();
-  c.x = r.read.floats(r.read.product(c.rows, c.columns));
-  c.out = r.read.floats(r.read.product(c.rows, c.columns));
+  c.x = r.read.values(c.stored, r.read.product(c.rows, c.columns));
+  c.out = r.read.values(c.stored, r.read.product(c.rows, c.columns));
   if (r.ok()) r.kernels.logSoftmax(r.pool, c);
 }
 
 void nllLoss(Runner& r) {
   NllLossCall c{};
+  c.stored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent();
   c.scale = r.read.number();
-  c.logProbs = r.read.floats(r.read.product(c.rows, c.columns));
+  c.logProbs = r.read.values(c.stored, r.read.product(c.rows, c.columns));
   c.targets = r.read.integers(c.rows);
   c.loss = r.read.floats(1);
   checkIds(r.read, c.targets, c.rows, c.columns, true);
@@ -208,23 +221,25 @@ void nllLoss(Runner& r) {
 
 void nllLossBackward(Runner& r) {
   NllLossBackwardCall c{};
+  c.stored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent();
   c.scale = r.read.number();
-  c.logProbs = r.read.floats(r.read.product(c.rows, c.columns));
+  c.logProbs = r.read.values(c.stored, r.read.product(c.rows, c.columns));
   c.targets = r.read.integers(c.rows);
-  c.dLogits = r.read.floats(r.read.product(c.rows, c.columns));
+  c.dLogits = r.read.values(c.stored, r.read.product(c.rows, c.columns));
   checkIds(r.read, c.targets, c.rows, c.columns, true);
   if (r.ok()) r.kernels.nllLossBackward(r.pool, c);
 }
 
 void crossEntropy(Runner& r) {
   CrossEntropyCall c{};
+  c.stored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent();
   c.scale = r.read.number();
-  c.logits = r.read.floats(r.read.product(c.rows, c.columns));
+  c.logits = r.read.values(c.stored, r.read.product(c.rows, c.columns));
   c.targets = r.read.integers(c.rows);
   c.loss = r.read.floats(1);
-  c.dLogits = r.read.optionalFloats(r.read.product(c.rows, c.columns));
+  c.dLogits = r.read.optionalValues(c.stored, r.read.product(c.rows, c.columns));
   c.scratch = r.read.floats(c.rows);
   checkIds(r.read, c.targets, c.rows, c.columns, true);
   if (r.ok()) r.kernels.crossEntropy(r.pool, c);
@@ -240,45 +255,55 @@ void fill(Runner& r) {
     return;
   }
   FillCall c{};
+  c.stored = storedType(r.read);
   c.count = count;
   c.value = r.read.real();
-  c.out = r.read.floats(c.count);
+  c.out = r.read.values(c.stored, c.count);
   if (r.ok()) r.kernels.fill(r.pool, c);
 }
 
 void copy(Runner& r) {
   CopyCall c{};
-  c.count = r.read.extent();
   c.from = storedType(r.read), c.to = storedType(r.read);
-  c.x = r.read.range(c.count, bytesOf(c.from));
-  c.out = r.read.range(c.count, bytesOf(c.to));
+  c.count = r.read.extent();
+  c.x = r.read.values(c.from, c.count);
+  c.out = r.read.values(c.to, c.count);
   if (r.ok()) r.kernels.copy(r.pool, c);
 }
 
 void add(Runner& r) {
   AddCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
-  c.a = r.read.floats(c.count);
-  c.b = r.read.floats(c.count);
-  c.out = r.read.floats(c.count);
+  c.a = r.read.values(c.stored, c.count);
+  c.b = r.read.values(c.stored, c.count);
+  c.out = r.read.values(c.stored, c.count);
   if (r.ok()) r.kernels.add(r.pool, c);
 }
 
 void scale(Runner& r) {
   ScaleCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
   c.factor = r.read.number();
-  c.x = r.read.floats(c.count);
+  c.x = r.read.values(c.stored, c.count);
   c.by = r.read.optionalFloats(1);
   if (r.ok()) r.kernels.scale(r.pool, c);
 }
 
+RoundingKey roundingKey(Reader& read) {
+  const uint32_t key0 = read.word();
+  return {key0, read.word()};
+}
+
 void axpby(Runner& r) {
   AxpbyCall c{};
+  c.xStored = storedType(r.read), c.outStored = storedType(r.read);
   c.count = r.read.extent();
+  c.rounding = roundingKey(r.read);
   c.alpha = r.read.number(), c.beta = r.read.number();
-  c.x = r.read.floats(c.count);
-  c.out = r.read.floats(c.count);
+  c.x = r.read.values(c.xStored, c.count);
+  c.out = r.read.values(c.outStored, c.count);
   c.alphaFactor = r.read.optionalFloats(1);
   if (r.ok()) r.kernels.axpby(r.pool, c);
 }
@@ -290,28 +315,32 @@ void adamNumbers(Reader& read, AdamNumbers& s) {
   s.gradientScale = read.optionalFloats(1);
 }
 
-AdamState adamState(Reader& read) {
+AdamState adamState(Reader& read, Stored moments) {
   AdamState s{};
+  s.moments = moments;
   adamNumbers(read, s);
-  s.firstMoment = read.floats(s.count);
-  s.secondMoment = read.floats(s.count);
+  s.rounding = roundingKey(read);
+  s.firstMoment = read.values(moments, s.count);
+  s.secondMoment = read.values(moments, s.count);
   return s;
 }
 
 void adamW(Runner& r) {
   AdamWCall c{};
-  c.adam = adamState(r.read);
+  c.weightStored = storedType(r.read), c.gradientStored = storedType(r.read);
+  c.adam = adamState(r.read, storedType(r.read));
   c.learningRate = r.read.number(), c.updateScale = r.read.number(), c.weightDecay = r.read.number();
-  c.weight = r.read.floats(c.adam.count);
-  c.gradient = r.read.floats(c.adam.count);
+  c.weight = r.read.values(c.weightStored, c.adam.count);
+  c.gradient = r.read.values(c.gradientStored, c.adam.count);
   if (r.ok()) r.kernels.adamW(r.pool, c);
 }
 
 void adamDirection(Runner& r) {
   AdamDirectionCall c{};
-  c.adam = adamState(r.read);
+  c.gradientStored = storedType(r.read);
+  c.adam = adamState(r.read, storedType(r.read));
   c.factor = r.read.number();
-  c.gradient = r.read.floats(c.adam.count);
+  c.gradient = r.read.values(c.gradientStored, c.adam.count);
   if (r.ok()) r.kernels.adamDirection(r.pool, c);
 }
 
@@ -380,8 +409,9 @@ void normalize(Runner& r) {
 
 void squaredNorm(Runner& r) {
   SquaredNormCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
-  c.x = r.read.floats(c.count);
+  c.x = r.read.values(c.stored, c.count);
   c.out = r.read.floats(1);
   constexpr int64_t blockElements = 16384;  // normBlockElements of the contract
   c.scratch = r.read.floats((c.count + blockElements - 1) / blockElements);
@@ -398,20 +428,22 @@ void clipFactor(Runner& r) {
 
 void random(Runner& r) {
   RandomCall c{};
+  c.stored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent();
   c.gaussian = r.read.flag();
   c.key0 = r.read.word(), c.key1 = r.read.word();
   c.deviation = r.read.real();
-  c.out = r.read.floats(r.read.product(c.rows, c.columns));
+  c.out = r.read.values(c.stored, r.read.product(c.rows, c.columns));
   if (r.ok()) r.kernels.random(r.pool, c);
 }
 
 void orthonormalize(Runner& r) {
   OrthonormalizeCall c{};
+  c.stored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent();
   c.factor = r.read.real();
   const int64_t count = r.read.product(c.rows, c.columns);
-  c.x = r.read.floats(count);
+  c.x = r.read.values(c.stored, count);
   if (!r.ok()) return;
   c.scratch = r.read.floats(count + c.columns);
   if (r.ok()) r.kernels.orthonormalize(r.pool, c);

@@ -1,18 +1,20 @@
-// fill, add, multiply, scale, copy over `count` elements of any shape.
+// fill, add, multiply, scale, axpby, copy over `count` elements of any shape.
 #pragma once
-#include "../calls.h"
+#include "../optimizer/stochastic-rounding.h"
 #include "../threads/parallel.h"
-#include "bf16.h"
 
 namespace COMPACT_TIER {
 namespace {
 
 /** out = value. */
 void fillKernel(Pool* pool, const compact::FillCall& call) {
-  parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
-    float* out = call.out + begin;
-    const Vec value = set(call.value);
-    forEachVec(end - begin, [&](auto, auto put) { put(out, value); });
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
+      T* out = from<T>(call.out, begin);
+      const Vec value = set(call.value);
+      forEachVec(end - begin, [&](auto, auto put) { put(out, value); });
+    });
   });
 }
 
@@ -25,10 +27,13 @@ void fillBytesKernel(Pool* pool, const compact::FillBytesCall& call) {
 
 /** out = a + b; out may be a or b. */
 void addKernel(Pool* pool, const compact::AddCall& call) {
-  parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
-    const float *a = call.a + begin, *b = call.b + begin;
-    float* out = call.out + begin;
-    forEachVec(end - begin, [&](auto at, auto put) { put(out, add(at(a), at(b))); });
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
+      const T *a = from<T>(call.a, begin), *b = from<T>(call.b, begin);
+      T* out = from<T>(call.out, begin);
+      forEachVec(end - begin, [&](auto at, auto put) { put(out, add(at(a), at(b))); });
+    });
   });
 }
 
@@ -54,39 +59,55 @@ void scaleColumnsKernel(Pool* pool, const compact::ScaleColumnsCall& call) {
 /** x ← factor·x; the factor times `by` is rounded once. */
 void scaleKernel(Pool* pool, const compact::ScaleCall& call) {
   const double by = call.by != nullptr ? static_cast<double>(*call.by) : 1.0;
-  parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
-    float* x = call.x + begin;
-    const Vec factor = set(static_cast<float>(call.factor * by));
-    forEachVec(end - begin, [&](auto at, auto put) { put(x, mul(factor, at(x))); });
+  const Vec factor = set(static_cast<float>(call.factor * by));
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
+      T* x = from<T>(call.x, begin);
+      forEachVec(end - begin, [&](auto at, auto put) { put(x, mul(factor, at(x))); });
+    });
   });
 }
 
-/** out ← beta·out + alpha·x; alpha times its factor is rounded once. */
+/** out ← beta·out + alpha·x, a bf16 `out` rounded by chance; alpha times its factor is rounded once. */
 void axpbyKernel(Pool* pool, const compact::AxpbyCall& call) {
-  const double factor = call.alphaFactor != nullptr ? static_cast<double>(*call.alphaFactor) : 1.0;
-  const Vec alpha = set(static_cast<float>(call.alpha * factor)), beta = set(static_cast<float>(call.beta));
-  parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
-    const float* x = call.x + begin;
-    float* out = call.out + begin;
-    forEachVec(end - begin, [&](auto at, auto put) { put(out, fma(alpha, at(x), mul(beta, at(out)))); });
+  const double alphaFactor = call.alphaFactor != nullptr ? static_cast<double>(*call.alphaFactor) : 1.0;
+  const Vec alpha = set(static_cast<float>(call.alpha * alphaFactor)), beta = set(static_cast<float>(call.beta));
+  withStorage(call.xStored, [&](auto xStorage) {
+    withStorage(call.outStored, [&](auto outStorage) {
+      using X = typename decltype(xStorage)::Type;
+      using Out = typename decltype(outStorage)::Type;
+      parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
+        forEachRounded(begin, end, [&](int64_t element, int elements) {
+          const RoundingBits bits(call.rounding, weightStream, element);
+          const X* x = from<X>(call.x, element);
+          Out* out = from<Out>(call.out, element);
+          forEachGroup(elements, [&](int offset, int count, int part) {
+            const Vec sum = fma(alpha, loadSome(x + offset, count), mul(beta, loadSome(out + offset, count)));
+            storeByChance(out + offset, sum, count, bits, part);
+          });
+        });
+      });
+    });
   });
 }
 
 /** out = x, converted where the element types differ. */
 void copyKernel(Pool* pool, const compact::CopyCall& call) {
-  using compact::Stored;
   parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
     const int64_t count = end - begin;
-    const float* x = static_cast<const float*>(call.x) + begin;
-    const uint16_t* halfX = static_cast<const uint16_t*>(call.x) + begin;
-    float* out = static_cast<float*>(call.out) + begin;
-    uint16_t* halfOut = static_cast<uint16_t*>(call.out) + begin;
-    if (call.from == Stored::f32) {
-      if (call.to == Stored::f32) __builtin_memmove(out, x, static_cast<size_t>(count) * sizeof(float));
-      else narrowToBf16(x, halfOut, count);
+    if (call.from == call.to) {
+      const int64_t width = compact::bytesOf(call.from);
+      __builtin_memmove(static_cast<char*>(call.out) + begin * width, static_cast<const char*>(call.x) + begin * width,
+                        static_cast<size_t>(count * width));
+    } else if (call.from == Stored::f32) {
+      const float* x = from<float>(call.x, begin);
+      uint16_t* out = from<uint16_t>(call.out, begin);
+      forEachVec(count, [&](auto at, auto put) { put(out, at(x)); });
     } else {
-      if (call.to == Stored::f32) widenFromBf16(halfX, out, count);
-      else __builtin_memmove(halfOut, halfX, static_cast<size_t>(count) * sizeof(uint16_t));
+      const uint16_t* x = from<uint16_t>(call.x, begin);
+      float* out = from<float>(call.out, begin);
+      forEachVec(count, [&](auto at, auto put) { put(out, at(x)); });
     }
   });
 }

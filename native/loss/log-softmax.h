@@ -1,12 +1,13 @@
 // Row-wise log-softmax, x and out [C, V].
 #pragma once
-#include "../calls.h"
+#include "../storage/stored.h"
 #include "../threads/parallel.h"
 
 namespace COMPACT_TIER {
 namespace {
 
-INLINE float rowMax(const float* x, int64_t count) {
+template <class T>
+INLINE float rowMax(const T* x, int64_t count) {
   const float lowest = -__builtin_inff();
   Vec best[4] = {set(lowest), set(lowest), set(lowest), set(lowest)};
   int64_t i = 0;
@@ -15,12 +16,13 @@ INLINE float rowMax(const float* x, int64_t count) {
   }
   for (int part = 0; i + lanes <= count; i += lanes, part++) best[part] = max(best[part], load(x + i));
   float largest = reduceMax(max(max(best[0], best[1]), max(best[2], best[3])));
-  for (; i < count; i++) largest = largest > x[i] ? largest : x[i];
+  for (; i < count; i++) largest = largest > valueAt(x + i) ? largest : valueAt(x + i);
   return largest;
 }
 
 /** max + log Σ exp(x − max). */
-INLINE float rowLogSumExp(const float* x, int64_t count) {
+template <class T>
+INLINE float rowLogSumExp(const T* x, int64_t count) {
   const float largest = rowMax(x, count);
   const Vec offset = set(largest);
   Vec sums[2] = {zero(), zero()};
@@ -34,20 +36,23 @@ INLINE float rowLogSumExp(const float* x, int64_t count) {
     i += lanes;
   }
   float sum = reduceAdd(add(sums[0], sums[1]));
-  for (; i < count; i++) sum += exponentialOf(x[i] - largest);
+  for (; i < count; i++) sum += exponentialOf(valueAt(x + i) - largest);
   return largest + logarithmOf(sum);
 }
 
 /** out = x − log Σ exp(x); out may be x. */
 void logSoftmaxKernel(Pool* pool, const compact::LogSoftmaxCall& call) {
   const int64_t columns = call.columns;
-  parallelRanges(pool, call.rows, rowGrain(columns), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row++) {
-      const float* x = call.x + row * columns;
-      float* out = call.out + row * columns;
-      const Vec logSum = set(rowLogSumExp(x, columns));
-      forEachVec(columns, [&](auto at, auto put) { put(out, sub(at(x), logSum)); });
-    }
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    parallelRanges(pool, call.rows, rowGrain(columns), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; row++) {
+        const T* x = from<T>(call.x, row * columns);
+        T* out = from<T>(call.out, row * columns);
+        const Vec logSum = set(rowLogSumExp(x, columns));
+        forEachVec(columns, [&](auto at, auto put) { put(out, sub(at(x), logSum)); });
+      }
+    });
   });
 }
 

@@ -1,6 +1,6 @@
 // RMSNorm by rows: x, y, x̂, dy, dx [N, n], γ and dγ [n], rstd [N].
 #pragma once
-#include "../calls.h"
+#include "../storage/stored.h"
 #include "../threads/parallel.h"
 
 namespace COMPACT_TIER {
@@ -9,25 +9,28 @@ namespace {
 /** x̂ = x·rstd, y = γ∘x̂, rstd = (mean(x²) + ε)^(-1/2). */
 void rmsNormKernel(Pool* pool, const compact::RmsNormCall& call) {
   const int64_t width = call.width;
-  parallelRanges(pool, call.tokens, rowGrain(width), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row++) {
-      const float* x = call.x + row * width;
-      float* out = call.out + row * width;
-      const float squares = dotProduct(x, x, width);
-      const float rstd = 1.0f / __builtin_sqrtf(squares / static_cast<float>(width) + call.epsilon);
-      call.rstd[row] = rstd;
-      const Vec factor = set(rstd);
-      if (call.normalized != nullptr) {
-        float* normalized = call.normalized + row * width;
-        forEachVec(width, [&](auto at, auto put) {
-          const Vec xHat = mul(at(x), factor);
-          put(normalized, xHat);
-          put(out, mul(at(call.weight), xHat));
-        });
-      } else {
-        forEachVec(width, [&](auto at, auto put) { put(out, mul(at(call.weight), mul(at(x), factor))); });
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    const T* weight = from<T>(call.weight, 0);
+    parallelRanges(pool, call.tokens, rowGrain(width), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; row++) {
+        const T* x = from<T>(call.x, row * width);
+        T *out = from<T>(call.out, row * width), *normalized = from<T>(call.normalized, row * width);
+        const float squares = dotProduct(x, x, width);
+        const float rstd = 1.0f / __builtin_sqrtf(squares / static_cast<float>(width) + call.epsilon);
+        call.rstd[row] = rstd;
+        const Vec factor = set(rstd);
+        if (normalized != nullptr) {
+          forEachVec(width, [&](auto at, auto put) {
+            const Vec xHat = mul(at(x), factor);
+            put(normalized, xHat);
+            put(out, mul(at(weight), xHat));
+          });
+        } else {
+          forEachVec(width, [&](auto at, auto put) { put(out, mul(at(weight), mul(at(x), factor))); });
+        }
       }
-    }
+    });
   });
 }
 
@@ -36,40 +39,50 @@ constexpr int64_t normBlockRows = 64;
 /** Columns per block when the partial sums of dγ are added up. */
 constexpr int64_t normColumnGrain = 256;
 
-/** With ĝ = dy∘γ: dx = rstd·(ĝ − x̂·mean(ĝ∘x̂)), dγ += Σ dy∘x̂. dx may be dy. */
-void rmsNormBackwardKernel(Pool* pool, const compact::RmsNormBackwardCall& call) {
+/** With ĝ = dy∘γ: dx = rstd·(ĝ − x̂·mean(ĝ∘x̂)), and the sums of dy∘x̂ over blocks of rows. dx may be dy. */
+template <class T>
+void rmsNormInputGradient(Pool* pool, const compact::RmsNormBackwardCall& call) {
   const int64_t width = call.width;
-  const int64_t blocks = ceilDiv(call.tokens, normBlockRows);
-  parallelBlocks(pool, blocks, [&](int64_t block, int) {
+  const T* weight = from<T>(call.weight, 0);
+  parallelBlocks(pool, ceilDiv(call.tokens, normBlockRows), [&](int64_t block, int) {
     float* partial = call.dWeight != nullptr ? call.scratch + block * width : nullptr;
     if (partial != nullptr) forEachVec(width, [&](auto, auto put) { put(partial, zero()); });
     const int64_t end = smaller(call.tokens, (block + 1) * normBlockRows);
     for (int64_t row = block * normBlockRows; row < end; row++) {
-      const float *x = call.x + row * width, *dy = call.dy + row * width;
-      float* dx = call.dx + row * width;
+      const T *x = from<T>(call.x, row * width), *dy = from<T>(call.dy, row * width);
+      T* dx = from<T>(call.dx, row * width);
       const Vec rstd = set(call.rstd[row]);
       // The very floats that forward wrote as x̂, or would have written.
       const Vec toHat = call.normalized ? set(1.0f) : rstd;
-      const float dot = sumOverVecs(width, [&](auto at, Vec sum) {
-        return fma(mul(at(dy), at(call.weight)), mul(at(x), toHat), sum);
-      });
+      const float dot = sumOverVecs(
+          width, [&](auto at, Vec sum) { return fma(mul(at(dy), at(weight)), mul(at(x), toHat), sum); });
       const Vec mean = set(dot / static_cast<float>(width));
       forEachVec(width, [&](auto at, auto put) {
         const Vec xHat = mul(at(x), toHat);
         const Vec g = at(dy);
         if (partial != nullptr) put(partial, fma(g, xHat, at(partial)));
-        const Vec gradient = mul(rstd, fnma(xHat, mean, mul(g, at(call.weight))));
+        const Vec gradient = mul(rstd, fnma(xHat, mean, mul(g, at(weight))));
         put(dx, call.accumulate ? add(at(dx), gradient) : gradient);
       });
     }
   });
-  if (call.dWeight == nullptr) return;
-  parallelRanges(pool, width, normColumnGrain, [&](int64_t begin, int64_t end) {
-    float* dWeight = call.dWeight + begin;
-    for (int64_t block = 0; block < blocks; block++) {
-      const float* partial = call.scratch + block * width + begin;
-      forEachVec(end - begin, [&](auto at, auto put) { put(dWeight, add(at(dWeight), at(partial))); });
-    }
+}
+
+void rmsNormBackwardKernel(Pool* pool, const compact::RmsNormBackwardCall& call) {
+  const int64_t width = call.width, blocks = ceilDiv(call.tokens, normBlockRows);
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    rmsNormInputGradient<T>(pool, call);
+    if (call.dWeight == nullptr) return;
+    // dγ += the partial sums, in their order.
+    parallelRanges(pool, width, normColumnGrain, [&](int64_t begin, int64_t end) {
+      T* dWeight = from<T>(call.dWeight, begin);
+      forEachVec(end - begin, [&](auto at, auto put) {
+        Vec sum = at(dWeight);
+        for (int64_t block = 0; block < blocks; block++) sum = add(sum, at(call.scratch + block * width + begin));
+        put(dWeight, sum);
+      });
+    });
   });
 }
 

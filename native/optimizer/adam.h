@@ -1,7 +1,7 @@
 // Adam's moments and direction U = (M/c1) / (√(V/c2) + ε), over `count` elements.
 #pragma once
-#include "../calls.h"
 #include "../threads/parallel.h"
+#include "stochastic-rounding.h"
 
 namespace COMPACT_TIER {
 namespace {
@@ -29,36 +29,82 @@ INLINE Vec adamDirectionOf(const AdamConstants& c, Vec gradient, Vec& first, Vec
   return div(mul(first, c.inverse1), add(squareRoot(mul(second, c.inverse2)), c.epsilon));
 }
 
-/** W ← (1 − lr·decay)·W − lr·scale·U. */
-void adamWKernel(Pool* pool, const compact::AdamWCall& call) {
+/** Moments of 64 elements, f32 or bf16. */
+template <class M>
+struct Moments {
+  M *first, *second;
+  RoundingBits firstBits, secondBits;
+
+  Moments(const compact::AdamState& state, int64_t element)
+      : first(from<M>(state.firstMoment, element)),
+        second(from<M>(state.secondMoment, element)),
+        firstBits(state.rounding, firstMomentStream, element),
+        secondBits(state.rounding, secondMomentStream, element) {}
+
+  /** Updates sixteen of them (or `count`) and gives U. */
+  template <class G>
+  Vec update(const AdamConstants& constants, const G* gradient, int offset, int count, int part) const {
+    Vec m = loadSome(first + offset, count), v = loadSome(second + offset, count);
+    const Vec direction = adamDirectionOf(constants, loadSome(gradient + offset, count), m, v);
+    storeByChance(first + offset, m, count, firstBits, part);
+    storeByChance(second + offset, v, count, secondBits, part);
+    return direction;
+  }
+};
+
+/** W ← (1 − lr·decay)·W − lr·scale·U, in one pass over weight, gradient and moments. */
+template <class W, class G, class M>
+void adamWOf(Pool* pool, const compact::AdamWCall& call) {
   const AdamConstants constants(call.adam);
   const Vec keep = set(static_cast<float>(1.0 - call.learningRate * call.weightDecay));
   const Vec step = set(static_cast<float>(call.learningRate * call.updateScale));
   parallelRanges(pool, call.adam.count, elementGrain, [&](int64_t begin, int64_t end) {
-    float *weight = call.weight + begin, *m = call.adam.firstMoment + begin, *v = call.adam.secondMoment + begin;
-    const float* gradient = call.gradient + begin;
-    forEachVec(end - begin, [&](auto at, auto put) {
-      Vec first = at(m), second = at(v);
-      const Vec direction = adamDirectionOf(constants, at(gradient), first, second);
-      put(m, first);
-      put(v, second);
-      put(weight, fnma(step, direction, mul(keep, at(weight))));
+    forEachRounded(begin, end, [&](int64_t element, int elements) {
+      const Moments<M> moments(call.adam, element);
+      const RoundingBits weightBits(call.adam.rounding, weightStream, element);
+      W* weight = from<W>(call.weight, element);
+      const G* gradient = from<G>(call.gradient, element);
+      forEachGroup(elements, [&](int offset, int count, int part) {
+        const Vec direction = moments.update(constants, gradient, offset, count, part);
+        const Vec updated = fnma(step, direction, mul(keep, loadSome(weight + offset, count)));
+        storeByChance(weight + offset, updated, count, weightBits, part);
+      });
+    });
+  });
+}
+
+void adamWKernel(Pool* pool, const compact::AdamWCall& call) {
+  withStorage(call.weightStored, [&](auto weight) {
+    withStorage(call.gradientStored, [&](auto gradient) {
+      withStorage(call.adam.moments, [&](auto moments) {
+        adamWOf<typename decltype(weight)::Type, typename decltype(gradient)::Type, typename decltype(moments)::Type>(
+            pool, call);
+      });
     });
   });
 }
 
 /** gradient ← factor·U. */
-void adamDirectionKernel(Pool* pool, const compact::AdamDirectionCall& call) {
+template <class G, class M>
+void adamDirectionInto(Pool* pool, const compact::AdamDirectionCall& call) {
   const AdamConstants constants(call.adam);
   const Vec factor = set(static_cast<float>(call.factor));
   parallelRanges(pool, call.adam.count, elementGrain, [&](int64_t begin, int64_t end) {
-    float *gradient = call.gradient + begin, *m = call.adam.firstMoment + begin, *v = call.adam.secondMoment + begin;
-    forEachVec(end - begin, [&](auto at, auto put) {
-      Vec first = at(m), second = at(v);
-      const Vec direction = adamDirectionOf(constants, at(gradient), first, second);
-      put(m, first);
-      put(v, second);
-      put(gradient, mul(factor, direction));
+    forEachRounded(begin, end, [&](int64_t element, int elements) {
+      const Moments<M> moments(call.adam, element);
+      G* gradient = from<G>(call.gradient, element);
+      forEachGroup(elements, [&](int offset, int count, int part) {
+        const Vec direction = moments.update(constants, gradient, offset, count, part);
+        storeSome(gradient + offset, mul(factor, direction), count);
+      });
+    });
+  });
+}
+
+void adamDirectionKernel(Pool* pool, const compact::AdamDirectionCall& call) {
+  withStorage(call.gradientStored, [&](auto gradient) {
+    withStorage(call.adam.moments, [&](auto moments) {
+      adamDirectionInto<typename decltype(gradient)::Type, typename decltype(moments)::Type>(pool, call);
     });
   });
 }

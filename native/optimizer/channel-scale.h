@@ -62,7 +62,7 @@ void channelScaleKernel(Pool* pool, const compact::ChannelScaleCall& call) {
 /** x ← factor·x/λ, λ = max(‖x‖/(previous + 1e-8), 1.01)/1.01; previous ← ‖x‖/λ. */
 void limitGrowthKernel(Pool* pool, const compact::LimitGrowthCall& call) {
   float squared = 0;
-  squaredNormKernel(pool, {call.x, &squared, call.count, call.scratch});
+  squaredNormKernel(pool, {Stored::f32, call.x, &squared, call.count, call.scratch});
   const float norm = __builtin_sqrtf(squared), last = *call.previous;
   const float growth = norm / (last + lengthEpsilon);
   const float lambda = last > 0 ? (growth > 1.01f ? growth : 1.01f) / 1.01f : 1.0f;

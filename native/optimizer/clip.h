@@ -1,6 +1,6 @@
 // Norms: squaredNorm adds Σ x² of one tensor to out [1], clipFactor turns the total into a factor [1], normalize divides by it.
 #pragma once
-#include "../calls.h"
+#include "../storage/stored.h"
 #include "../threads/parallel.h"
 #include "squares.h"
 
@@ -9,7 +9,10 @@ namespace {
 
 /** out += Σ x². */
 void squaredNormKernel(Pool* pool, const compact::SquaredNormCall& call) {
-  const double sum = sumOfSquares(pool, call.x, call.count, call.scratch);
+  double sum = 0;
+  withStorage(call.stored, [&](auto storage) {
+    sum = sumOfSquares(pool, from<typename decltype(storage)::Type>(call.x, 0), call.count, call.scratch);
+  });
   *call.out = static_cast<float>(static_cast<double>(*call.out) + sum);
 }
 

@@ -9,10 +9,11 @@ namespace {
 constexpr int64_t normBlockElements = 16384;
 
 /** Σx² of a tensor: one partial sum per block in `scratch`, added in block order. */
-INLINE double sumOfSquares(Pool* pool, const float* x, int64_t count, float* scratch) {
+template <class T>
+INLINE double sumOfSquares(Pool* pool, const T* x, int64_t count, float* scratch) {
   const int64_t blocks = ceilDiv(count, normBlockElements);
   parallelBlocks(pool, blocks, [&](int64_t block, int) {
-    const float* part = x + block * normBlockElements;
+    const T* part = x + block * normBlockElements;
     scratch[block] = dotProduct(part, part, smaller(normBlockElements, count - block * normBlockElements));
   });
   double sum = 0;

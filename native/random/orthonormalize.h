@@ -1,6 +1,6 @@
 // x [n, r] ← factor·Q of x = Q·R with a positive diagonal of R, by classical Gram-Schmidt with one repetition.
 #pragma once
-#include "../calls.h"
+#include "../storage/stored.h"
 #include "../threads/parallel.h"
 
 namespace COMPACT_TIER {
@@ -17,10 +17,13 @@ void orthonormalizeKernel(Pool* pool, const compact::OrthonormalizeCall& call) {
   const int64_t n = call.rows, r = call.columns;
   float* columns = call.scratch;
   float* products = call.scratch + n * r;
-  parallelRanges(pool, r, lanes, [&](int64_t begin, int64_t end) {
-    for (int64_t row = 0; row < n; row++) {
-      for (int64_t j = begin; j < end; j++) columns[j * n + row] = call.x[row * r + j];
-    }
+  withStorage(call.stored, [&](auto storage) {
+    const auto* x = from<typename decltype(storage)::Type>(call.x, 0);
+    parallelRanges(pool, r, lanes, [&](int64_t begin, int64_t end) {
+      for (int64_t row = 0; row < n; row++) {
+        for (int64_t j = begin; j < end; j++) columns[j * n + row] = valueAt(x + row * r + j);
+      }
+    });
   });
   for (int64_t j = 0; j < r; j++) {
     float* column = columns + j * n;
@@ -43,10 +46,13 @@ void orthonormalizeKernel(Pool* pool, const compact::OrthonormalizeCall& call) {
     const Vec inverse = set(length > 0 ? 1.0f / length : 0.0f);
     forEachVec(n, [&](auto at, auto put) { put(column, mul(inverse, at(column))); });
   }
-  parallelRanges(pool, n, rowGrain(r), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row++) {
-      for (int64_t j = 0; j < r; j++) call.x[row * r + j] = call.factor * columns[j * n + row];
-    }
+  withStorage(call.stored, [&](auto storage) {
+    auto* x = from<typename decltype(storage)::Type>(call.x, 0);
+    parallelRanges(pool, n, rowGrain(r), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; row++) {
+        for (int64_t j = 0; j < r; j++) setValue(x + row * r + j, call.factor * columns[j * n + row]);
+      }
+    });
   });
 }
 

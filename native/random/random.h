@@ -1,6 +1,6 @@
 // Random matrices [rows, columns]; entry (i, j) is a function of the key and (i, j) alone.
 #pragma once
-#include "../calls.h"
+#include "../storage/stored.h"
 #include "../threads/parallel.h"
 #include "threefry.h"
 
@@ -8,7 +8,8 @@ namespace COMPACT_TIER {
 namespace {
 
 /** Counter (i, ⌊j/2⌋), Box-Muller: √(−2 ln u0)·{cos, sin}(2π·u1) for even, odd j. */
-INLINE void gaussianRow(const compact::RandomCall& call, int64_t row, float* out) {
+template <class T>
+INLINE void gaussianRow(const compact::RandomCall& call, int64_t row, T* out) {
   const Vec deviation = set(call.deviation);
   for (int64_t column = 0; column < call.columns; column += 2 * lanes) {
     Words x0 = setWords(static_cast<uint32_t>(row));
@@ -18,19 +19,16 @@ INLINE void gaussianRow(const compact::RandomCall& call, int64_t row, float* out
     Vec cosine, sine;
     cosSinOfUniform(shiftRight<8>(x1), cosine, sine);
     const Vec even = mul(deviation, mul(radius, cosine)), odd = mul(deviation, mul(radius, sine));
-    const int64_t count = call.columns - column;
-    if (count >= 2 * lanes) {
-      storeInterleaved(out + column, even, odd);
-    } else {
-      float last[2 * lanes];
-      storeInterleaved(last, even, odd);
-      __builtin_memcpy(out + column, last, static_cast<size_t>(count) * sizeof(float));
-    }
+    float pairs[2 * lanes];
+    storeInterleaved(pairs, even, odd);
+    T* entries = out + column;
+    forEachVec(smaller(2 * lanes, call.columns - column), [&](auto at, auto put) { put(entries, at(pairs)); });
   }
 }
 
 /** Counter (i, ⌊j/64⌋), bit j mod 32 of the first word, then of the second; a set bit means −1. */
-INLINE void rademacherRow(const compact::RandomCall& call, int64_t row, float* out) {
+template <class T>
+INLINE void rademacherRow(const compact::RandomCall& call, int64_t row, T* out) {
   // 16 counters, thus 1024 entries at a time.
   constexpr int64_t entries = 64 * lanes;
   const Words deviation = asWords(set(call.deviation));
@@ -54,12 +52,15 @@ INLINE void rademacherRow(const compact::RandomCall& call, int64_t row, float* o
 }
 
 void randomKernel(Pool* pool, const compact::RandomCall& call) {
-  parallelRanges(pool, call.rows, rowGrain(call.columns), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row++) {
-      float* out = call.out + row * call.columns;
-      if (call.gaussian) gaussianRow(call, row, out);
-      else rademacherRow(call, row, out);
-    }
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    parallelRanges(pool, call.rows, rowGrain(call.columns), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; row++) {
+        T* out = from<T>(call.out, row * call.columns);
+        if (call.gaussian) gaussianRow(call, row, out);
+        else rademacherRow(call, row, out);
+      }
+    });
   });
 }
 

@@ -69,7 +69,8 @@ INLINE float sumOverVecs(int64_t count, const Term& accumulate) {
   return reduceAdd(add(add(sums[0], sums[1]), add(sums[2], sums[3])));
 }
 
-INLINE float dotProduct(const float* a, const float* b, int64_t count) {
+template <class A, class B>
+INLINE float dotProduct(const A* a, const B* b, int64_t count) {
   return sumOverVecs(count, [a, b](auto at, Vec sum) { return fma(at(a), at(b), sum); });
 }
 

@@ -23,6 +23,7 @@
 #include "../optimizer/channel-scale.h"
 #include "../optimizer/clip.h"
 #include "../peak/peak-f32.h"
+#include "../peak/stream.h"
 #include "../quantize/quantize.h"
 #include "../random/fast-projection.h"
 #include "../random/orthonormalize.h"
@@ -81,6 +82,7 @@ constexpr compact::KernelTable kernelTable(const char* name) {
       singularVectorsKernel,
       channelScaleKernel,
       limitGrowthKernel,
+      streamKernel,
       peakF32,
   };
 }

@@ -1,6 +1,9 @@
 /** Storage type of a tensor's elements. Arithmetic is at least f32 everywhere; `bf16` is a way to store. */
 export type DType = 'f32' | 'bf16' | 'i32' | 'u8';
 
+/** Types that floating-point tensors are stored in. */
+export type FloatType = Extract<DType, 'f32' | 'bf16'>;
+
 /** Values as they cross the border between JavaScript and an engine. */
 export type Numbers = Float64Array | Float32Array | Int32Array | Uint8Array;
 

@@ -1,6 +1,6 @@
 import type { Arena, StaticLayout } from './arena.js';
 import { type Kernels, type OpArgs, type OpName, ops } from './contract/index.js';
-import type { Access, OpSpec } from './contract/spec.js';
+import { type Access, type OpSpec, storageTypes } from './contract/spec.js';
 import { bytesPerElement, type DType, type Numbers } from './dtype.js';
 import { LifetimeError, ShapeError } from './errors.js';
 import { Ledger } from './ledger.js';
@@ -20,6 +20,8 @@ export interface Backend {
   /** Address of a new block with undefined contents. */
   allocate(bytes: number, dtype: DType): number;
   release(address: number, bytes: number): void;
+  /** Told of each tensor that an op has written. */
+  stored?(tensor: Tensor): void;
   write(tensor: Tensor, values: Numbers): void;
   read(tensor: Tensor): Promise<Numbers>;
   /** Opens the slower tier; one at a time. */
@@ -115,10 +117,12 @@ export class Engine implements Disposable {
   run<K extends OpName>(op: K, args: OpArgs[K]): void {
     const spec: OpSpec<OpArgs[K]> = ops[op];
     checkTensors(op, spec, args);
+    storageTypes(op, spec, args);
     spec.check(args);
     const flops = spec.flops(args);
     if (flops > 0) this.#flops.set(op, (this.#flops.get(op) ?? 0) + flops);
     this.#runKernel(op, spec, args);
+    if (this.#backend.stored) for (const tensor of writtenBy(spec, args)) this.#backend.stored(tensor);
     this.#observer?.(describeCall(op, spec, args, flops));
   }
 
@@ -199,6 +203,14 @@ export class Engine implements Disposable {
     } finally {
       this.release(scratch);
     }
+  }
+}
+
+function* writtenBy<A>(spec: OpSpec<A>, args: A): Generator<Tensor> {
+  for (const name in spec.access) {
+    const key = name as keyof typeof spec.access;
+    const tensor = args[key] as Tensor | undefined;
+    if (tensor && spec.access[key] !== 'read') yield tensor;
   }
 }
 

@@ -11,7 +11,7 @@ export type { RandomKey } from './contract/random.js';
 export type { Access, OpSpec } from './contract/spec.js';
 export type { StepSlope } from './contract/step-slope.js';
 export { createDryEngine } from './dry/dry-engine.js';
-export { bytesPerElement, type DType, type Numbers, roundToBf16 } from './dtype.js';
+export { bytesPerElement, type DType, type FloatType, type Numbers, roundToBf16 } from './dtype.js';
 export { signedCodes, unsignedCodes } from './dynamic-codes.js';
 export { type Backend, Engine, type EngineName, type OpCall, type TensorSpec } from './engine.js';
 export {

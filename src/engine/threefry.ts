@@ -35,6 +35,7 @@ export const randomDomains = {
   blockOrder: 7,
   subspace: 8,
   keeping: 9,
+  weightRounding: 10,
 } as const;
 export type RandomDomain = keyof typeof randomDomains;
 

@@ -29,9 +29,10 @@ import { channelScaleCases, limitGrowthCases, singularVectorsCases } from './cas
 import { subtokenDirectionCases, subtokenExpandCases, subtokenProjectCases } from './cases/subtoken.js';
 import { embeddingBackwardCases, embeddingCases, ropeCases } from './cases/tables.js';
 import type { OpCases } from './op-case.js';
+import { withStoredTypes } from './stored-types.js';
 
-/** One description per op, used by every suite. An op without cases does not compile. */
-export const contractCases: { readonly [K in OpName]: OpCases<K> } = {
+/** One description per op. An op without cases does not compile. */
+const declaredCases: { readonly [K in OpName]: OpCases<K> } = {
   gemm: gemmCases,
   embedding: embeddingCases,
   embeddingBackward: embeddingBackwardCases,
@@ -78,3 +79,6 @@ export const contractCases: { readonly [K in OpName]: OpCases<K> } = {
   channelScale: channelScaleCases,
   limitGrowth: limitGrowthCases,
 };
+
+/** What every suite runs: the cases above, and the same with tensors in bf16. */
+export const contractCases = withStoredTypes(declaredCases);

@@ -147,22 +147,26 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
     },
   ],
   fill: [
-    { args: (t) => ({ out: t([3], 'i32'), value: 0 }), message: 'fill out: expected f32, found i32' },
+    { args: (t) => ({ out: t([3], 'i32'), value: 0 }), message: 'fill out: expected f32 or bf16, found i32' },
     { args: (t) => ({ out: t([3], 'u8'), value: 256 }), message: 'fill: 256 in a tensor of bytes' },
     { args: (t) => ({ out: t([3], 'u8'), value: 0.5 }), message: 'fill: 0.5 in a tensor of bytes' },
   ],
   copy: [
     { args: (t) => ({ x: t([2, 3]), out: t([5]) }), message: 'copy: [2,3] into [5]' },
-    { args: (t) => ({ x: t([3]), out: t([3], 'i32') }), message: 'copy: no conversion for i32' },
+    { args: (t) => ({ x: t([3]), out: t([3], 'i32') }), message: 'copy out: expected f32 or bf16, found i32' },
   ],
   add: [
     {
       args: (t) => ({ a: t([2, 3]), b: t([3]), out: t([2, 3]) }),
       message: 'add b: expected [2, 3], found [3]',
     },
+    {
+      args: (t) => ({ a: t([3]), b: t([3], 'bf16'), out: t([3]) }),
+      message: 'add b: expected f32 like a, found bf16',
+    },
   ],
   scale: [
-    { args: (t) => ({ x: t([3], 'bf16'), factor: 2 }), message: 'scale x: expected f32, found bf16' },
+    { args: (t) => ({ x: t([3], 'u8'), factor: 2 }), message: 'scale x: expected f32 or bf16, found u8' },
     { args: (t) => ({ x: t([3]), factor: 2, by: t([3]) }), message: 'scale by: expected [1], found [3]' },
   ],
   axpby: [
@@ -179,6 +183,14 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
         ...{ learningRate: 1, updateScale: 1, weightDecay: 0 },
       }),
       message: 'adamW gradient: expected [4, 3], found [3, 4]',
+    },
+    {
+      args: (t) => ({
+        ...adam,
+        ...{ weight: t([4], 'bf16'), gradient: t([4], 'bf16'), firstMoment: t([4]), secondMoment: t([4]) },
+        ...{ learningRate: 1, updateScale: 1, weightDecay: 0 },
+      }),
+      message: 'adamW: bf16 needs a key for stochastic rounding',
     },
   ],
   adamDirection: [

@@ -1,6 +1,6 @@
 import type { Tensor } from '../tensor.js';
 import { gemmBlock } from './gemm.js';
-import { expectTensor, matrix, type OpSpec, require } from './spec.js';
+import { expectShape, expectTensor, matrix, type OpSpec, require } from './spec.js';
 
 /** What forward and backward of attention share. Query head i reads key/value head floor(i / (heads / keyValueHeads)). */
 export interface AttentionShape {
@@ -27,7 +27,7 @@ export interface AttentionArgs extends AttentionShape {
   readonly value: Tensor;
   /** [B·Tq, heads·d]. */
   readonly out: Tensor;
-  /** [B·Tq, heads]. */
+  /** [B·Tq, heads], f32. */
   readonly logSumExp: Tensor;
 }
 
@@ -55,9 +55,7 @@ export function attentionExtents(
   require(Number.isInteger(headWidth), `${op}: width ${queryWidth} is not a multiple of ${heads} heads`);
   require(keyWidth ===
     keyValueHeads * headWidth, `${op}: key width ${keyWidth}, expected ${keyValueHeads * headWidth}`);
-  expectTensor(`${op} query`, args.query, [queryRows, queryWidth]);
-  expectTensor(`${op} key`, args.key, [keyRows, keyWidth]);
-  expectTensor(`${op} value`, args.value, [keyRows, keyWidth]);
+  expectShape(`${op} value`, args.value, [keyRows, keyWidth]);
   const queryLength = queryRows / batch;
   const keyLength = keyRows / batch;
   require(!args.causal || keyLength >= queryLength, `${op}: ${queryLength} causal queries over ${keyLength} keys`);
@@ -74,19 +72,20 @@ export function attendedPairs(queryLength: number, keyLength: number, causal: bo
 /** Query rows and key rows of one tile of scores; blocks that the causal mask hides entirely are skipped. */
 export const attentionBlock = { queries: 64, keys: 64 } as const;
 
-/** Bytes of scratch per thread: eight packed operands of a tile, six tiles of scores, eight vectors of row statistics. */
+/** Bytes of scratch per thread: nine packed operands of a tile, four tiles of scores, two vectors of row statistics. */
 function attentionThreadBytes(headWidth: number): number {
   const { queries, keys } = attentionBlock;
   const { columnUnit, slack } = gemmBlock;
   const operand = queries * Math.ceil(headWidth / columnUnit) * columnUnit + slack;
-  return 4 * (8 * operand + 6 * (queries * keys + slack) + 8 * queries);
+  return 4 * (9 * operand + 4 * (queries * keys + slack) + 2 * queries);
 }
 
 export const attention: OpSpec<AttentionArgs> = {
   access: { query: 'read', key: 'read', value: 'read', out: 'write', logSumExp: 'write' },
+  storage: [['query', 'key', 'value', 'out']],
   check(args) {
     attentionExtents('attention', args);
-    expectTensor('attention out', args.out, args.query.shape);
+    expectShape('attention out', args.out, args.query.shape);
     expectTensor('attention logSumExp', args.logSumExp, [args.query.shape[0] ?? 0, args.heads]);
   },
   flops(args) {
@@ -127,23 +126,28 @@ export const attentionBackward: OpSpec<AttentionBackwardArgs> = {
     dKey: 'write',
     dValue: 'write',
   },
+  storage: [['query', 'key', 'value', 'out', 'dOut', 'dQuery', 'dKey', 'dValue']],
   check(args) {
     attentionExtents('attentionBackward', args);
     const rows = args.query.shape[0] ?? 0;
-    expectTensor('attentionBackward out', args.out, args.query.shape);
+    expectShape('attentionBackward out', args.out, args.query.shape);
     expectTensor('attentionBackward logSumExp', args.logSumExp, [rows, args.heads]);
-    expectTensor('attentionBackward dOut', args.dOut, args.query.shape);
-    expectTensor('attentionBackward dQuery', args.dQuery, args.query.shape);
-    expectTensor('attentionBackward dKey', args.dKey, args.key.shape);
-    expectTensor('attentionBackward dValue', args.dValue, args.value.shape);
+    expectShape('attentionBackward dOut', args.dOut, args.query.shape);
+    expectShape('attentionBackward dQuery', args.dQuery, args.query.shape);
+    expectShape('attentionBackward dKey', args.dKey, args.key.shape);
+    expectShape('attentionBackward dValue', args.dValue, args.value.shape);
   },
   flops(args) {
     const { queryLength, keyLength, headWidth } = attentionExtents('attentionBackward', args);
     return 10 * headWidth * args.batch * args.heads * attendedPairs(queryLength, keyLength, args.causal);
   },
+  /** Beside what each thread needs: Σ do∘o of each score row, a counter per block of dq, and dq in f32 where it is bf16. */
   scratch(args, threads) {
-    const { headWidth } = attentionExtents('attentionBackward', args);
-    const rowSums = 4 * Math.ceil(((args.query.shape[0] ?? 0) * args.heads) / 16) * 16;
-    return rowSums + threads * attentionThreadBytes(headWidth);
+    const { queryLength, headWidth } = attentionExtents('attentionBackward', args);
+    const rows = args.query.shape[0] ?? 0;
+    const roundUp = (count: number) => Math.ceil(count / 16) * 16;
+    const turns = args.batch * args.heads * Math.ceil(queryLength / attentionBlock.queries);
+    const sums = args.query.dtype === 'bf16' ? rows * args.heads * headWidth : 0;
+    return 4 * (roundUp(rows * args.heads) + roundUp(turns) + sums) + threads * attentionThreadBytes(headWidth);
   },
 };

@@ -1,7 +1,8 @@
 import { sizeOf, type Tensor } from '../tensor.js';
-import { expectTensor, type OpSpec, require } from './spec.js';
+import { expectFloats, expectShape, expectTensor, type OpSpec, require } from './spec.js';
+import { requireRounding, type StochasticRounding } from './stochastic-rounding.js';
 
-/** out = value everywhere; out is f32, or u8 for whole values from 0 to 255. */
+/** out = value everywhere; out is f32 or bf16, or u8 for whole values from 0 to 255. */
 export interface FillArgs {
   readonly out: Tensor;
   readonly value: number;
@@ -10,7 +11,7 @@ export interface FillArgs {
 export const fill: OpSpec<FillArgs> = {
   access: { out: 'write' },
   check({ out, value }) {
-    expectTensor('fill out', out, out.shape, out.dtype === 'u8' ? 'u8' : 'f32');
+    if (out.dtype !== 'u8') expectFloats('fill out', out, out.shape);
     const fits = out.dtype !== 'u8' || (Number.isInteger(value) && value >= 0 && value <= 255);
     require(fits, `fill: ${value} in a tensor of bytes`);
   },
@@ -26,9 +27,9 @@ export interface CopyArgs {
 
 export const copy: OpSpec<CopyArgs> = {
   access: { x: 'read', out: 'write' },
+  storage: [['x'], ['out']],
   check({ x, out }) {
     require(sizeOf(x.shape) === sizeOf(out.shape), `copy: [${x.shape}] into [${out.shape}]`);
-    for (const { dtype } of [x, out]) require(dtype === 'f32' || dtype === 'bf16', `copy: no conversion for ${dtype}`);
   },
   flops: () => 0,
 };
@@ -42,14 +43,14 @@ export interface AddArgs {
 
 export const add: OpSpec<AddArgs> = {
   access: { a: 'read', b: 'read', out: 'write' },
+  storage: [['a', 'b', 'out']],
   inPlace: [
     ['out', 'a'],
     ['out', 'b'],
   ],
   check({ a, b, out }) {
-    expectTensor('add a', a, a.shape);
-    expectTensor('add b', b, a.shape);
-    expectTensor('add out', out, a.shape);
+    expectShape('add b', b, a.shape);
+    expectShape('add out', out, a.shape);
   },
   flops: () => 0,
 };
@@ -64,15 +65,15 @@ export interface ScaleArgs {
 
 export const scale: OpSpec<ScaleArgs> = {
   access: { x: 'update', by: 'read' },
-  check({ x, by }) {
-    expectTensor('scale x', x, x.shape);
+  storage: [['x']],
+  check({ by }) {
     if (by) expectTensor('scale by', by, [1]);
   },
   flops: () => 0,
 };
 
 /** out ← beta·out + alpha·x, the update of BLAS' name; with `alphaFactor`, alpha is multiplied by it first. */
-export interface AxpbyArgs {
+export interface AxpbyArgs extends StochasticRounding {
   readonly x: Tensor;
   /** Same shape as `x`. */
   readonly out: Tensor;
@@ -84,10 +85,11 @@ export interface AxpbyArgs {
 
 export const axpby: OpSpec<AxpbyArgs> = {
   access: { x: 'read', out: 'update', alphaFactor: 'read' },
-  check({ x, out, alphaFactor }) {
-    expectTensor('axpby x', x, x.shape);
-    expectTensor('axpby out', out, x.shape);
-    if (alphaFactor) expectTensor('axpby alphaFactor', alphaFactor, [1]);
+  storage: [['x'], ['out']],
+  check(args) {
+    expectShape('axpby out', args.out, args.x.shape);
+    if (args.alphaFactor) expectTensor('axpby alphaFactor', args.alphaFactor, [1]);
+    requireRounding('axpby', [args.out], args);
   },
   flops: () => 0,
 };

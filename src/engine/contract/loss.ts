@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor.js';
-import { expectTensor, matrix, type OpSpec } from './spec.js';
+import { expectShape, expectTensor, matrix, type OpSpec } from './spec.js';
 
 /** A target with this id takes no part in the loss (Hugging Face's convention). */
 export const ignoredTarget = -100;
@@ -13,11 +13,11 @@ export interface LogSoftmaxArgs {
 
 export const logSoftmax: OpSpec<LogSoftmaxArgs> = {
   access: { x: 'read', out: 'write' },
+  storage: [['x', 'out']],
   inPlace: [['out', 'x']],
   check({ x, out }) {
     const [rows, columns] = matrix('logSoftmax x', x);
-    expectTensor('logSoftmax x', x, [rows, columns]);
-    expectTensor('logSoftmax out', out, [rows, columns]);
+    expectShape('logSoftmax out', out, [rows, columns]);
   },
   flops: () => 0,
 };
@@ -28,16 +28,16 @@ export interface NllLossArgs {
   readonly logProbs: Tensor;
   /** [C], i32. */
   readonly targets: Tensor;
-  /** [1], added to. */
+  /** [1], f32, added to. */
   readonly loss: Tensor;
   readonly scale: number;
 }
 
 export const nllLoss: OpSpec<NllLossArgs> = {
   access: { logProbs: 'read', targets: 'read', loss: 'update' },
+  storage: [['logProbs']],
   check({ logProbs, targets, loss }) {
-    const [rows, columns] = matrix('nllLoss logProbs', logProbs);
-    expectTensor('nllLoss logProbs', logProbs, [rows, columns]);
+    const [rows] = matrix('nllLoss logProbs', logProbs);
     expectTensor('nllLoss targets', targets, [rows], 'i32');
     expectTensor('nllLoss loss', loss, [1]);
   },
@@ -57,12 +57,12 @@ export interface NllLossBackwardArgs {
 
 export const nllLossBackward: OpSpec<NllLossBackwardArgs> = {
   access: { logProbs: 'read', targets: 'read', dLogits: 'write' },
+  storage: [['logProbs', 'dLogits']],
   inPlace: [['dLogits', 'logProbs']],
   check({ logProbs, targets, dLogits }) {
     const [rows, columns] = matrix('nllLossBackward logProbs', logProbs);
-    expectTensor('nllLossBackward logProbs', logProbs, [rows, columns]);
     expectTensor('nllLossBackward targets', targets, [rows], 'i32');
-    expectTensor('nllLossBackward dLogits', dLogits, [rows, columns]);
+    expectShape('nllLossBackward dLogits', dLogits, [rows, columns]);
   },
   flops: () => 0,
 };
@@ -76,7 +76,7 @@ export interface CrossEntropyArgs {
   readonly logits: Tensor;
   /** [C], i32. */
   readonly targets: Tensor;
-  /** [1], added to. */
+  /** [1], f32, added to. */
   readonly loss: Tensor;
   /** [C, V]; left out in evaluation. */
   readonly dLogits?: Tensor;
@@ -85,13 +85,13 @@ export interface CrossEntropyArgs {
 
 export const crossEntropy: OpSpec<CrossEntropyArgs> = {
   access: { logits: 'read', targets: 'read', loss: 'update', dLogits: 'write' },
+  storage: [['logits', 'dLogits']],
   inPlace: [['dLogits', 'logits']],
   check({ logits, targets, loss, dLogits }) {
     const [rows, columns] = matrix('crossEntropy logits', logits);
-    expectTensor('crossEntropy logits', logits, [rows, columns]);
     expectTensor('crossEntropy targets', targets, [rows], 'i32');
     expectTensor('crossEntropy loss', loss, [1]);
-    if (dLogits) expectTensor('crossEntropy dLogits', dLogits, [rows, columns]);
+    if (dLogits) expectShape('crossEntropy dLogits', dLogits, [rows, columns]);
   },
   flops: () => 0,
   /** One loss per row, summed in order. */

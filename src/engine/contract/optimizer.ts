@@ -1,5 +1,6 @@
 import { sizeOf, type Tensor } from '../tensor.js';
-import { expectTensor, type OpSpec } from './spec.js';
+import { expectShape, expectTensor, type OpSpec } from './spec.js';
+import { requireRounding, type StochasticRounding } from './stochastic-rounding.js';
 
 /** Adam's constants. The direction is U = [M/c1] / (√(V/c2) + ε) with c_i = 1 − β_i^t given by the caller. */
 export interface AdamConstants {
@@ -13,7 +14,7 @@ export interface AdamConstants {
 }
 
 /** Adam's constants and moments. */
-export interface AdamArgs extends AdamConstants {
+export interface AdamArgs extends AdamConstants, StochasticRounding {
   /** First moment M, same shape as the gradient. */
   readonly firstMoment: Tensor;
   /** Second moment V, same shape. */
@@ -31,13 +32,21 @@ export interface AdamWArgs extends AdamArgs {
 }
 
 export const adamW: OpSpec<AdamWArgs> = {
-  access: { weight: 'update', gradient: 'read', firstMoment: 'update', secondMoment: 'update', gradientScale: 'read' },
-  check({ weight, gradient, firstMoment, secondMoment, gradientScale }) {
-    expectTensor('adamW weight', weight, weight.shape);
-    expectTensor('adamW gradient', gradient, weight.shape);
-    expectTensor('adamW firstMoment', firstMoment, weight.shape);
-    expectTensor('adamW secondMoment', secondMoment, weight.shape);
+  access: {
+    weight: 'update',
+    gradient: 'read',
+    firstMoment: 'update',
+    secondMoment: 'update',
+    gradientScale: 'read',
+  },
+  storage: [['weight'], ['gradient'], ['firstMoment', 'secondMoment']],
+  check(args) {
+    const { weight, gradient, firstMoment, secondMoment, gradientScale } = args;
+    expectShape('adamW gradient', gradient, weight.shape);
+    expectShape('adamW firstMoment', firstMoment, weight.shape);
+    expectShape('adamW secondMoment', secondMoment, weight.shape);
     if (gradientScale) expectTensor('adamW gradientScale', gradientScale, [1]);
+    requireRounding('adamW', [weight, firstMoment], args);
   },
   flops: () => 0,
 };
@@ -50,11 +59,13 @@ export interface AdamDirectionArgs extends AdamArgs {
 
 export const adamDirection: OpSpec<AdamDirectionArgs> = {
   access: { gradient: 'update', firstMoment: 'update', secondMoment: 'update', gradientScale: 'read' },
-  check({ gradient, firstMoment, secondMoment, gradientScale }) {
-    expectTensor('adamDirection gradient', gradient, gradient.shape);
-    expectTensor('adamDirection firstMoment', firstMoment, gradient.shape);
-    expectTensor('adamDirection secondMoment', secondMoment, gradient.shape);
+  storage: [['gradient'], ['firstMoment', 'secondMoment']],
+  check(args) {
+    const { gradient, firstMoment, secondMoment, gradientScale } = args;
+    expectShape('adamDirection firstMoment', firstMoment, gradient.shape);
+    expectShape('adamDirection secondMoment', secondMoment, gradient.shape);
     if (gradientScale) expectTensor('adamDirection gradientScale', gradientScale, [1]);
+    requireRounding('adamDirection', [firstMoment], args);
   },
   flops: () => 0,
 };
@@ -71,8 +82,8 @@ export interface SquaredNormArgs {
 
 export const squaredNorm: OpSpec<SquaredNormArgs> = {
   access: { x: 'read', out: 'update' },
-  check({ x, out }) {
-    expectTensor('squaredNorm x', x, x.shape);
+  storage: [['x']],
+  check({ out }) {
     expectTensor('squaredNorm out', out, [1]);
   },
   flops: () => 0,

@@ -1,5 +1,5 @@
 import { sizeOf, type Tensor } from '../tensor.js';
-import { expectTensor, matrix, type OpSpec } from './spec.js';
+import { expectShape, expectTensor, matrix, type OpSpec } from './spec.js';
 
 /** RMSNorm by rows: x̂ = x·rstd, y = γ∘x̂, rstd = (mean(x²) + ε)^(-1/2). */
 export interface RmsNormArgs {
@@ -9,7 +9,7 @@ export interface RmsNormArgs {
   readonly weight: Tensor;
   /** y, [N, n]. */
   readonly out: Tensor;
-  /** [N]. */
+  /** [N], f32. */
   readonly rstd: Tensor;
   /** x̂, [N, n]: the copy that usual frameworks keep. */
   readonly normalized?: Tensor;
@@ -18,13 +18,13 @@ export interface RmsNormArgs {
 
 export const rmsNorm: OpSpec<RmsNormArgs> = {
   access: { x: 'read', weight: 'read', out: 'write', rstd: 'write', normalized: 'write' },
+  storage: [['x', 'weight', 'out', 'normalized']],
   check({ x, weight, out, rstd, normalized }) {
     const [tokens, width] = matrix('rmsNorm x', x);
-    expectTensor('rmsNorm x', x, [tokens, width]);
-    expectTensor('rmsNorm weight', weight, [width]);
-    expectTensor('rmsNorm out', out, [tokens, width]);
+    expectShape('rmsNorm weight', weight, [width]);
+    expectShape('rmsNorm out', out, [tokens, width]);
     expectTensor('rmsNorm rstd', rstd, [tokens]);
-    if (normalized) expectTensor('rmsNorm normalized', normalized, [tokens, width]);
+    if (normalized) expectShape('rmsNorm normalized', normalized, [tokens, width]);
   },
   flops: () => 0,
 };
@@ -37,7 +37,7 @@ export interface RmsNormBackwardArgs {
   /** x, [N, n]; or x̂ itself where `normalized` is set. */
   readonly x: Tensor;
   readonly normalized?: boolean;
-  /** [N]. */
+  /** [N], f32. */
   readonly rstd: Tensor;
   /** γ, [n]. */
   readonly weight: Tensor;
@@ -53,15 +53,15 @@ export interface RmsNormBackwardArgs {
 
 export const rmsNormBackward: OpSpec<RmsNormBackwardArgs> = {
   access: { x: 'read', rstd: 'read', weight: 'read', dy: 'read', dx: 'write', dWeight: 'update' },
+  storage: [['x', 'weight', 'dy', 'dx', 'dWeight']],
   inPlace: [['dx', 'dy']],
   check({ x, rstd, weight, dy, dx, dWeight }) {
     const [tokens, width] = matrix('rmsNormBackward x', x);
-    expectTensor('rmsNormBackward x', x, [tokens, width]);
     expectTensor('rmsNormBackward rstd', rstd, [tokens]);
-    expectTensor('rmsNormBackward weight', weight, [width]);
-    expectTensor('rmsNormBackward dy', dy, [tokens, width]);
-    expectTensor('rmsNormBackward dx', dx, [tokens, width]);
-    if (dWeight) expectTensor('rmsNormBackward dWeight', dWeight, [width]);
+    expectShape('rmsNormBackward weight', weight, [width]);
+    expectShape('rmsNormBackward dy', dy, [tokens, width]);
+    expectShape('rmsNormBackward dx', dx, [tokens, width]);
+    if (dWeight) expectShape('rmsNormBackward dWeight', dWeight, [width]);
   },
   flops: () => 0,
   scratch: ({ x, dWeight }) => (dWeight ? Math.ceil((x.shape[0] ?? 0) / normBlockRows) * sizeOf(dWeight.shape) * 4 : 0),

@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor.js';
-import { expectTensor, matrix, type OpSpec, require } from './spec.js';
+import { expectShape, expectTensor, matrix, type OpSpec, require } from './spec.js';
 
 /**
  * Rotary position embedding, Hugging Face's half-split layout: within each head of width d the pair (x_i, x_{i+d/2}) is
@@ -8,9 +8,9 @@ import { expectTensor, matrix, type OpSpec, require } from './spec.js';
 export interface RopeArgs {
   /** [N, heads·d]. */
   readonly x: Tensor;
-  /** [positions, d/2]. */
+  /** [positions, d/2], f32. */
   readonly cos: Tensor;
-  /** [positions, d/2]. */
+  /** [positions, d/2], f32. */
   readonly sin: Tensor;
   /** [N, heads·d]. */
   readonly out: Tensor;
@@ -23,14 +23,14 @@ export interface RopeArgs {
 
 export const rope: OpSpec<RopeArgs> = {
   access: { x: 'read', cos: 'read', sin: 'read', out: 'write' },
+  storage: [['x', 'out']],
   inPlace: [['out', 'x']],
   check({ x, cos, sin, out, sequenceLength, positionOffset }) {
     const [tokens, width] = matrix('rope x', x);
     const [positions, half] = matrix('rope cos', cos);
-    expectTensor('rope x', x, [tokens, width]);
     expectTensor('rope cos', cos, [positions, half]);
     expectTensor('rope sin', sin, [positions, half]);
-    expectTensor('rope out', out, [tokens, width]);
+    expectShape('rope out', out, [tokens, width]);
     require(half > 0 &&
       width % (2 * half) === 0, `rope: width ${width} is not a multiple of the head width ${2 * half}`);
     require(sequenceLength > 0 && tokens % sequenceLength === 0, `rope: ${tokens} rows are not whole sequences`);

@@ -1,4 +1,4 @@
-import type { DType } from '../dtype.js';
+import type { DType, FloatType } from '../dtype.js';
 import { ShapeError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 
@@ -15,6 +15,11 @@ export type TensorArgument<A> = { [K in keyof A]-?: NonNullable<A[K]> extends Te
 export interface OpSpec<A> {
   /** Access of every tensor argument. `write` becomes `update` where the op is told to accumulate. */
   readonly access: { readonly [K in TensorArgument<A>]: Access };
+  /**
+   * Groups of tensors that are stored alike: all tensors of a group f32, or all bf16. What is in no group has the dtype that
+   * `check` asks for. Arithmetic is f32 either way; a bf16 output is rounded once, to nearest, when it is stored.
+   */
+  readonly storage?: readonly (readonly TensorArgument<A>[])[];
   /** Pairs `[output, input]` that may be the very same tensor; every other overlap is refused. */
   readonly inPlace?: readonly (readonly [TensorArgument<A>, TensorArgument<A>])[];
   /** Throws a ShapeError when shapes, dtypes or numbers do not fit. */
@@ -30,8 +35,13 @@ export interface OpSpec<A> {
 /** Throws unless the tensor has exactly this shape and (by default) dtype f32. */
 export function expectTensor(name: string, tensor: Tensor, shape: readonly number[], dtype: DType = 'f32'): void {
   if (tensor.dtype !== dtype) throw new ShapeError(`${name}: expected ${dtype}, found ${tensor.dtype}`);
-  if (tensor.shape.length !== shape.length || tensor.shape.some((extent, axis) => extent !== shape[axis])) {
-    throw new ShapeError(`${name}: expected [${shape.join(', ')}], found [${tensor.shape.join(', ')}]`);
+  expectShape(name, tensor, shape);
+}
+
+/** Throws unless the tensor has exactly this shape; its dtype is a matter of the op's `storage`. */
+export function expectShape(name: string, { shape: found }: Tensor, shape: readonly number[]): void {
+  if (found.length !== shape.length || found.some((extent, axis) => extent !== shape[axis])) {
+    throw new ShapeError(`${name}: expected [${shape.join(', ')}], found [${found.join(', ')}]`);
   }
 }
 
@@ -41,6 +51,26 @@ export function expectFloats(name: string, tensor: Tensor, shape: readonly numbe
     throw new ShapeError(`${name}: expected f32 or bf16, found ${tensor.dtype}`);
   }
   expectTensor(name, tensor, shape, tensor.dtype);
+}
+
+/** The dtype of each storage group, in order; throws a ShapeError where a group is not stored alike. */
+export function storageTypes<A>(op: string, { storage = [] }: OpSpec<A>, args: A): readonly FloatType[] {
+  return storage.map((group) => {
+    let first: { readonly name: string; readonly dtype: FloatType } | undefined;
+    for (const name of group) {
+      const tensor = (args as { readonly [K in TensorArgument<A>]?: Tensor })[name];
+      if (!tensor) continue;
+      const { dtype } = tensor;
+      if (dtype !== 'f32' && dtype !== 'bf16') {
+        throw new ShapeError(`${op} ${name}: expected f32 or bf16, found ${dtype}`);
+      }
+      first ??= { name, dtype };
+      if (dtype !== first.dtype) {
+        throw new ShapeError(`${op} ${name}: expected ${first.dtype} like ${first.name}, found ${dtype}`);
+      }
+    }
+    return first?.dtype ?? 'f32';
+  });
 }
 
 /** Rows and columns of a matrix argument; throws when it is not one. */

@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor.js';
-import { expectTensor, type OpSpec } from './spec.js';
+import { expectShape, expectTensor, type OpSpec } from './spec.js';
 
 /** SiLU by itself: out = x·σ(x). */
 export interface SiluArgs {
@@ -32,15 +32,15 @@ export interface SwigluArgs {
 
 export const swiglu: OpSpec<SwigluArgs> = {
   access: { gate: 'read', up: 'read', out: 'write', activated: 'write' },
+  storage: [['gate', 'up', 'out', 'activated']],
   inPlace: [
     ['out', 'gate'],
     ['out', 'up'],
   ],
   check({ gate, up, out, activated }) {
-    expectTensor('swiglu gate', gate, gate.shape);
-    expectTensor('swiglu up', up, gate.shape);
-    expectTensor('swiglu out', out, gate.shape);
-    if (activated) expectTensor('swiglu activated', activated, gate.shape);
+    expectShape('swiglu up', up, gate.shape);
+    expectShape('swiglu out', out, gate.shape);
+    if (activated) expectShape('swiglu activated', activated, gate.shape);
   },
   flops: () => 0,
 };
@@ -58,15 +58,18 @@ export interface SwigluBackwardArgs {
 
 export const swigluBackward: OpSpec<SwigluBackwardArgs> = {
   access: { gate: 'read', up: 'read', activated: 'read', dy: 'read', dGate: 'write', dUp: 'write' },
+  storage: [['gate', 'up', 'activated', 'dy', 'dGate', 'dUp']],
   inPlace: [
     ['dGate', 'dy'],
     ['dUp', 'dy'],
+    ['dGate', 'gate'],
+    ['dUp', 'up'],
   ],
   check({ gate, up, activated, dy, dGate, dUp }) {
-    for (const [name, tensor] of Object.entries({ gate, up, dy, dGate, dUp })) {
-      expectTensor(`swigluBackward ${name}`, tensor, gate.shape);
+    for (const [name, tensor] of Object.entries({ up, dy, dGate, dUp })) {
+      expectShape(`swigluBackward ${name}`, tensor, gate.shape);
     }
-    if (activated) expectTensor('swigluBackward activated', activated, gate.shape);
+    if (activated) expectShape('swigluBackward activated', activated, gate.shape);
   },
   flops: () => 0,
 };

@@ -37,6 +37,11 @@ export interface NativeAddon {
   spillRead(handle: NativeHandle, byteOffset: number, bytes: number, at: number): number;
   /** Waits until a transfer and all before it are done. */
   spillWait(handle: NativeHandle, transfer: number): void;
+  /**
+   * Goes once through streams of `bytes` each at the start of the arena, on all threads: first those that are read, then those
+   * read and rewritten, then those written.
+   */
+  stream(handle: NativeHandle, bytes: number, reads: number, updates: number, writes: number): void;
   /** GFLOP/s of so many simultaneous threads in registers, f32 and bf16; 0 where there is no such instruction. */
   peak(isa: Isa, threads: number): readonly [f32: number, bf16: number];
 }

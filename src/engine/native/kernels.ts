@@ -2,9 +2,10 @@ import { attentionExtents } from '../contract/attention.js';
 import { channelKinds } from '../contract/channel-scale.js';
 import { type FastProjection, hadamardSize, sparseEntries } from '../contract/fast-projection.js';
 import { gemmExtents } from '../contract/gemm.js';
-import type { Kernels, OpArgs, OpName } from '../contract/index.js';
+import { type Kernels, type OpArgs, type OpName, ops } from '../contract/index.js';
 import type { AdamConstants } from '../contract/optimizer.js';
-import { matrix } from '../contract/spec.js';
+import type { RandomKey } from '../contract/random.js';
+import { matrix, type OpSpec, storageTypes } from '../contract/spec.js';
 import { slopeLevels, slopeThresholds } from '../contract/step-slope.js';
 import { bytesPerElement } from '../dtype.js';
 import { sizeOf, type Tensor } from '../tensor.js';
@@ -73,7 +74,7 @@ export function byteOffset(tensor: Tensor): number {
   return tensor.storage.address + tensor.offset * bytesPerElement[tensor.dtype];
 }
 
-/** The order in which native/binding/run-op.cpp reads. */
+/** The order in which native/binding/run-op.cpp reads, after the types of the op's storage groups. */
 const argumentsOf: Arguments = {
   gemm(args, scratch) {
     const { a, b, out, addend, transA = false, transB = false, accumulate = false } = args;
@@ -81,7 +82,7 @@ const argumentsOf: Arguments = {
     return [...gemmExtents(args), transA, transB, accumulate, ...types, a, b, out, addend, scratch];
   },
   embedding: ({ ids, table, out }) => [...matrix('out', out), table.shape[0], ids, table, out],
-  embeddingBackward: ({ ids, dy, dTable }) => [...matrix('dy', dy), dTable.shape[0], ids, dy, dTable],
+  embeddingBackward: ({ ids, dy, dTable }, scratch) => [...matrix('dy', dy), dTable.shape[0], ids, dy, dTable, scratch],
   rmsNorm: ({ x, weight, out, rstd, normalized, epsilon }) => [
     ...matrix('x', x),
     epsilon,
@@ -128,11 +129,22 @@ const argumentsOf: Arguments = {
   crossEntropy({ logits, targets, loss, dLogits, scale }, scratch) {
     return [...matrix('logits', logits), scale, logits, targets, loss, dLogits, scratch];
   },
-  fill: ({ out, value }) => [sizeOf(out.shape), out.dtype === 'u8', value, out],
-  copy: ({ x, out }) => [sizeOf(x.shape), x.dtype === 'bf16', out.dtype === 'bf16', x, out],
+  fill: ({ out, value }) =>
+    out.dtype === 'u8'
+      ? [sizeOf(out.shape), true, value, out]
+      : [sizeOf(out.shape), false, out.dtype === 'bf16', value, out],
+  copy: ({ x, out }) => [sizeOf(x.shape), x, out],
   add: ({ a, b, out }) => [sizeOf(a.shape), a, b, out],
   scale: ({ x, factor, by }) => [sizeOf(x.shape), factor, x, by],
-  axpby: ({ x, out, alpha, beta, alphaFactor }) => [sizeOf(x.shape), alpha, beta, x, out, alphaFactor],
+  axpby: ({ x, out, alpha, beta, alphaFactor, rounding }) => [
+    sizeOf(x.shape),
+    ...roundingKey(rounding),
+    alpha,
+    beta,
+    x,
+    out,
+    alphaFactor,
+  ],
   adamW: (args) => [
     ...adamState(args),
     args.learningRate,
@@ -232,12 +244,17 @@ function attentionShape(args: OpArgs['attention'] | OpArgs['attentionBackward'])
 }
 
 function adamState(args: OpArgs['adamW'] | OpArgs['adamDirection']): readonly Argument[] {
-  return [...adamNumbers(args, args.firstMoment), args.firstMoment, args.secondMoment];
+  const { firstMoment, secondMoment, rounding } = args;
+  return [...adamNumbers(args, firstMoment), ...roundingKey(rounding), firstMoment, secondMoment];
 }
 
 function adamNumbers(args: AdamConstants, { shape }: Tensor): readonly Argument[] {
   const { gradientScale, beta1, beta2, epsilon, correction1, correction2 } = args;
   return [sizeOf(shape), beta1, beta2, epsilon, correction1, correction2, gradientScale];
+}
+
+function roundingKey(key: RandomKey = [0, 0]): RandomKey {
+  return key;
 }
 
 /**
@@ -249,7 +266,9 @@ export function nativeKernels(block: Float64Array, run: (opCode: number) => void
   const kernel =
     <K extends OpName>(op: K) =>
     (args: OpArgs[K], scratch: Tensor | undefined): void => {
-      writeArguments(block, argumentsOf[op](args, scratch));
+      const spec: OpSpec<OpArgs[K]> = ops[op];
+      const types = storageTypes(op, spec, args).map((dtype) => dtype === 'bf16');
+      writeArguments(block, [...types, ...argumentsOf[op](args, scratch)]);
       run(opCodes[op]);
     };
   return {

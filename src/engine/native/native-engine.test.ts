@@ -191,14 +191,14 @@ describe.skipIf(!available)('the addon', () => {
     ['past 2^53', () => 2 ** 60],
   ] as const)('refuses a tensor %s', (_, offsetOf) => {
     withHandle(({ addon, block, handle, bytes }) => {
-      block.set([2, 0, 1, offsetOf(bytes)]);
+      block.set([2, 0, 0, 1, offsetOf(bytes)]);
       expect(() => addon.run(handle, fillCode)).toThrow(/native engine/);
     });
   });
 
   it.each([0, -1, 0.5, Number.NaN, 2 ** 61])('refuses %s elements', (count) => {
     withHandle(({ addon, block, handle }) => {
-      block.set([count, 0, 1, 0]);
+      block.set([count, 0, 0, 1, 0]);
       expect(() => addon.run(handle, fillCode)).toThrow(expect.objectContaining({ code: 'NATIVE_ARGUMENTS' }));
     });
   });

@@ -1,6 +1,7 @@
 import type { AddArgs, AxpbyArgs, CopyArgs, FillArgs, ScaleArgs } from '../contract/elementwise.js';
 import type { NormalizeArgs } from '../contract/normalize.js';
-import { type ReferenceMemory, storeBf16 } from './memory.js';
+import type { ReferenceMemory } from './memory.js';
+import { roundByChance } from './stochastic-rounding.js';
 
 /** out = value. */
 export function fill(memory: ReferenceMemory, { out, value }: FillArgs): void {
@@ -8,10 +9,9 @@ export function fill(memory: ReferenceMemory, { out, value }: FillArgs): void {
   else memory.floats(out).fill(value);
 }
 
-/** out = x, rounded where `out` is bf16. */
+/** out = x. */
 export function copy(memory: ReferenceMemory, { x, out }: CopyArgs): void {
-  if (out.dtype === 'bf16') storeBf16(memory.floats(out), memory.floats(x));
-  else memory.floats(out).set(memory.floats(x));
+  memory.floats(out).set(memory.floats(x));
 }
 
 /** out = a + b. */
@@ -42,4 +42,5 @@ export function axpby(memory: ReferenceMemory, args: AxpbyArgs): void {
   const out = memory.floats(args.out);
   const alpha = args.alpha * (memory.optionalFloats(args.alphaFactor)?.[0] ?? 1);
   for (let i = 0; i < out.length; i++) out[i] = args.beta * out[i] + alpha * x[i];
+  roundByChance(memory, args.out, 'weight', args.rounding);
 }

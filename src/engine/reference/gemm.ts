@@ -1,5 +1,5 @@
 import { type GemmArgs, gemmExtents } from '../contract/gemm.js';
-import { type ReferenceMemory, storeBf16 } from './memory.js';
+import type { ReferenceMemory } from './memory.js';
 
 /**
  * C = op(A)·op(B) (+ C, or + addend). Both operands are brought into the layout in which the sum over k runs through
@@ -23,7 +23,6 @@ export function gemm(memory: ReferenceMemory, args: GemmArgs): void {
       out[i * n + j] = sum + (initial ? initial[i * n + j] : 0);
     }
   }
-  if (args.out.dtype === 'bf16') storeBf16(out, out);
 }
 
 /** Four elements of C at once: the row of A is read once for four rows of B, which is about three times as fast. */

@@ -38,6 +38,13 @@ export class ReferenceMemory {
     return block.data.subarray(tensor.offset, tensor.offset + sizeOf(tensor.shape));
   }
 
+  /** Rounds what a bf16 tensor holds to what it can hold. */
+  round(tensor: Tensor): void {
+    if (tensor.dtype !== 'bf16') return;
+    const values = this.floats(tensor);
+    storeBf16(values, values);
+  }
+
   /** The elements of an optional f32 tensor, or undefined where it is left out. */
   optionalFloats(tensor: Tensor | undefined): Float64Array | undefined {
     return tensor && this.floats(tensor);
@@ -99,7 +106,7 @@ export class ReferenceMemory {
 }
 
 /** Stores values rounded to bf16. */
-export function storeBf16(out: Float64Array, values: Numbers): void {
+function storeBf16(out: Float64Array, values: Numbers): void {
   for (let i = 0; i < out.length; i++) out[i] = roundToBf16(values[i]);
 }
 

@@ -1,6 +1,7 @@
 import type { AdamArgs, AdamDirectionArgs, AdamWArgs, ClipFactorArgs, SquaredNormArgs } from '../contract/optimizer.js';
 import type { Tensor } from '../tensor.js';
 import type { ReferenceMemory } from './memory.js';
+import { roundByChance } from './stochastic-rounding.js';
 
 /** M, V updated; W ← (1 − lr·decay)·W − lr·scale·U. */
 export function adamW(memory: ReferenceMemory, args: AdamWArgs): void {
@@ -9,6 +10,7 @@ export function adamW(memory: ReferenceMemory, args: AdamWArgs): void {
   forEachDirection(memory, args, (i, direction) => {
     weight[i] = (1 - learningRate * weightDecay) * weight[i] - learningRate * updateScale * direction;
   });
+  roundByChance(memory, args.weight, 'weight', args.rounding);
 }
 
 /** M, V updated; gradient ← factor·U. */
@@ -36,6 +38,8 @@ function forEachDirection(
     secondMoment[i] = beta2 * secondMoment[i] + (1 - beta2) * g * g;
     use(i, firstMoment[i] / correction1 / (Math.sqrt(secondMoment[i] / correction2) + epsilon));
   }
+  roundByChance(memory, args.firstMoment, 'firstMoment', args.rounding);
+  roundByChance(memory, args.secondMoment, 'secondMoment', args.rounding);
 }
 
 /** out += Σ x². */

@@ -41,6 +41,8 @@ export function createReferenceBackend(threads: number): Backend {
     name: 'reference',
     threads,
     kernels: bindKernels(memory),
+    // Kernels compute in float64 and know nothing of bf16: its one rounding comes after them.
+    stored: (tensor) => memory.round(tensor),
     allocate: (bytes, dtype) => memory.allocate(bytes, dtype),
     release: (address) => memory.release(address),
     write: (tensor, values) => memory.write(tensor, values),

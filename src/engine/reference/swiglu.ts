@@ -32,9 +32,11 @@ export function swigluBackward(memory: ReferenceMemory, args: SwigluBackwardArgs
   for (let i = 0; i < dy.length; i++) {
     const g = gate[i];
     const s = sigmoid(g);
-    const dp = dy[i]; // read before either output is written: both may take its place
+    // All are read before either output is written, which may take their place.
+    const u = up[i];
+    const dp = dy[i];
     dUp[i] = dp * (activated ? activated[i] : g * s);
-    dGate[i] = dp * up[i] * s * (1 + g * (1 - s));
+    dGate[i] = dp * u * s * (1 + g * (1 - s));
   }
 }
 

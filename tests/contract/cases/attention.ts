@@ -152,7 +152,7 @@ async function forwardResults(
   const logSumExp = tensor('logSumExp', operands.logSumExp);
   engine.run('attention', { ...shape, query, key, value, out, logSumExp });
   return {
-    out: given(out.shape, [...(await engine.read(out))]),
+    out: given(out.shape, [...(await engine.read(out))], out.dtype),
     logSumExp: given(logSumExp.shape, [...(await engine.read(logSumExp))]),
   };
 }

@@ -6,11 +6,13 @@ const shapes: readonly (readonly number[])[] = [[1], [7], [33], [5, 16], [250, 7
 
 export const fillCases: OpCases<'fill'> = {
   cases: shapes.flatMap((shape) => [
-    ...[0, -1.5, 0.1].map((value) => ({
-      label: `[${shape}] with ${value}`,
-      operands: { out: output(shape) },
-      scalars: { value },
-    })),
+    ...[0, -1.5, 0.1].flatMap((value) =>
+      (['f32', 'bf16'] as const).map((dtype) => ({
+        label: `[${shape}] with ${value}, ${dtype}`,
+        operands: { out: output(shape, dtype) },
+        scalars: { value },
+      })),
+    ),
     { label: `[${shape}] bytes`, operands: { out: output(shape, 'u8') }, scalars: { value: 127 } },
   ]),
   tolerance: () => 'rounded',

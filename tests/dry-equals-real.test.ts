@@ -93,6 +93,15 @@ const runs: [string, TinySettings][] = [
   ['adam8bit and compact', { methods: 'adam8bit,compact-shared' }],
   ['adam-mini and compact', { methods: 'adam-mini,compact' }],
   ['adafactor and compact', { methods: 'adafactor,compact-down' }],
+  ['bf16', { methods: 'lean', options: { dtype: 'bf16' } }],
+  ['bf16, full', { methods: 'full', options: { dtype: 'bf16' }, clip: 1 }],
+  ['bf16, checkpoint and compact', { methods: 'checkpoint,compact', options: { dtype: 'bf16' }, accumulate: 2 }],
+  [
+    'bf16, compact and fused-update, moments in bf16',
+    { methods: 'compact,fused-update', options: { dtype: 'bf16', momentDtype: 'bf16' } },
+  ],
+  ['bf16 with master weights', { methods: 'compact', options: { dtype: 'bf16', masterWeights: true } }],
+  ['moments in bf16', { methods: 'lean', options: { momentDtype: 'bf16' } }],
   ['weight decay', { methods: 'compact', optimizer: { ...tinySettings().optimizer, weightDecay: 0.1 } }],
 ];
 

@@ -66,13 +66,17 @@ const all: [string, TinySettings][] = [
   ['compact,fused-update', { ...sketched, options: { ...resampled, moments: 'reset', warmRestart: 5 } }],
   ['compact', { ...sketched, options: { ...resampled, moments: 'transport', projection: 'srht' } }],
   ['lean,compact', { ...sketched, accumulate: 2, batch: 1, clip: 1 }],
+  ['lean', { ...exact, options: { dtype: 'bf16' } }],
+  ['full', { ...exact, options: { dtype: 'bf16', momentDtype: 'bf16' } }],
+  ['compact', { ...sketched, options: { ...resampled, dtype: 'bf16' } }],
+  ['compact', { ...sketched, options: { ...resampled, dtype: 'bf16', masterWeights: true } }],
 ];
 
 /** Float64 in plain TypeScript is slow: two methods show the point. */
 const methods = engineHere === 'native' ? all : all.slice(0, 2);
 
 describe(`a tiny model learns two sequences by heart (${engineHere} engine)`, () => {
-  it.each(methods)('with %s', async (names, given) => {
+  it.each(methods)('with %s, %j', async (names, given) => {
     const settings = tinySettings({ methods: names, config, ...given });
     const data = tinyData(settings, settings.accumulate);
     await using trainer = await Trainer.open({ settings, data, engine: engineHere, threads: 1 });

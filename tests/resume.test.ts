@@ -75,6 +75,8 @@ const runs: [string, TinySettings][] = [
   ['token-sketch', { methods: 'token-sketch', accumulate: 2 }],
   ['approxbp', { methods: 'approxbp' }],
   ['msnorm', { methods: 'msnorm' }],
+  ['bf16', { methods: 'lean', options: { dtype: 'bf16', momentDtype: 'bf16' } }],
+  ['bf16 with master weights', { methods: 'compact', options: { dtype: 'bf16', masterWeights: true, updateGap: 4 } }],
   ['fused', { methods: 'compact,fused-update', options: { updateGap: 4 } }],
 ];
 

@@ -45,6 +45,8 @@ const runs: [string, TinySettings][] = [
   ['mesa in 2 bits, velora and approxbp', { methods: 'mesa,velora,approxbp', options: { bits: 2, groups: 9 } }],
   ['token-sketch', { methods: 'token-sketch' }],
   ['msnorm', { methods: 'msnorm' }],
+  ['bf16', { methods: 'lean', options: { dtype: 'bf16', momentDtype: 'bf16' }, clip: 0.5 }],
+  ['bf16 and compact', { methods: 'compact', options: { dtype: 'bf16' } }],
   ['compact with fused-update', { methods: 'compact,fused-update' }],
 ];
 

@@ -52,7 +52,6 @@ export const fineTune = {
   ...methodOptions,
   batch: { ...shapeOptions.batch, fallback: 16, description: 'rows per micro-batch (default: 16)' },
   accumulate: shapeOptions.accumulate,
-  dtype: shapeOptions.dtype,
   memory: shapeOptions.memory,
   lr: optional('<rate>', 'peak learning rate (default: 2e-5; with adapters 2e-4)', parse.positive),
   schedule: defaulted('<name>', scheduleNames.join(', '), parse.choice(scheduleNames), 'linear' as const),
@@ -158,6 +157,13 @@ export type BenchGemmValues = CommandValues<typeof benchGemm>;
 
 export const benchRates = {};
 export type BenchRatesValues = CommandValues<typeof benchRates>;
+
+export const benchOps = {
+  ops: optional('<list>', 'only these ops', parse.list),
+  dtype: optional('<type>', 'only f32 or bf16 (default: both)', parse.choice(['f32', 'bf16'] as const)),
+  repeats: benchGemm.repeats,
+};
+export type BenchOpsValues = CommandValues<typeof benchOps>;
 
 export const benchStep = {
   ...modelOptions,

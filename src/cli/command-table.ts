@@ -90,6 +90,13 @@ export const commands = [
     run: async (values, output) => (await import('./commands/bench-rates.js')).benchRates(values, output),
   }),
   command({
+    name: 'bench ops',
+    summary: "other kernels beside the machine's measured bandwidth or arithmetic",
+    example: 'compact bench ops --ops adamW,attention --dtype bf16',
+    options: options.benchOps,
+    run: async (values, output) => (await import('./commands/bench-ops.js')).benchOps(values, output),
+  }),
+  command({
     name: 'bench step',
     summary: 'time and memory of a training step',
     example: 'compact bench step --model llama-60m --batch 4 --seq 256 --methods lean,compact',

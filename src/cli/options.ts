@@ -119,6 +119,17 @@ export const methodOptions = {
   tokenRatio: optional('<f>', "token-sketch's mixtures per token (default: 0.25)", parse.probability),
   veloraScale: optional('<f>', "velora's factor on its layers' gradients (default: 1)", parse.positive),
   lossChunk: optional('<rows>', 'rows of logits that exist at a time', parse.positiveInteger),
+  dtype: optional(
+    '<type>',
+    'what weights, activations and gradients are stored in, f32 or bf16 (default: f32)',
+    parse.choice(['f32', 'bf16'] as const),
+  ),
+  momentDtype: optional(
+    '<type>',
+    "what Adam's moments are stored in, f32 or bf16 (default: f32)",
+    parse.choice(['f32', 'bf16'] as const),
+  ),
+  masterWeights: toggle('an f32 copy of bf16 weights takes the updates, instead of stochastic rounding'),
 };
 
 /** Where offloaded tensors go. */
@@ -131,7 +142,6 @@ export const shapeOptions = {
   batch: defaulted('<n>', 'sequences per micro-batch', parse.positiveInteger, 8),
   accumulate: defaulted('<n>', 'micro-batches per optimizer step', parse.positiveInteger, 1),
   seq: optional('<n>', "tokens per sequence (default: 256, or the model's limit)", parse.positiveInteger),
-  dtype: defaulted('<type>', 'f32', parse.choice(['f32', 'bf16'] as const), 'f32' as const),
   memory: optional('<size>', 'most bytes a run may take, for example 2GiB', parse.size),
 };
 

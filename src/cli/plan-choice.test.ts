@@ -34,6 +34,9 @@ const none: Refinements = {
   updateRms: undefined,
   switchEvery: undefined,
   blockOrder: undefined,
+  dtype: undefined,
+  momentDtype: undefined,
+  masterWeights: false,
 };
 
 describe('choosePlan', () => {

@@ -47,6 +47,9 @@ export function planAmongOthers(methods: readonly string[], values: Refinements,
     switchEvery,
     blockOrder,
     basis,
+    dtype,
+    momentDtype,
+    masterWeights,
     ...forSketches
   } = refinementsIn(values);
   const { rank } = forSketches;
@@ -82,6 +85,7 @@ export function planAmongOthers(methods: readonly string[], values: Refinements,
       updateRms: among('muon') ? updateRms : undefined,
       switchEvery: among('badam') ? switchEvery : undefined,
       blockOrder: among('badam') ? blockOrder : undefined,
+      ...{ dtype, momentDtype, masterWeights: masterWeights ?? false },
     },
     config,
   );
@@ -102,13 +106,16 @@ function ownOptions(methods: readonly string[], values: Pick<Refinements, keyof 
   };
 }
 
-function planOf(methods: readonly string[], values: Partial<Refinements>, config: ModelConfig): MemoryPlan {
+/** What refines methods, with undefined for what was not said. */
+type Chosen = { readonly [K in keyof Refinements]?: Refinements[K] | undefined };
+
+function planOf(methods: readonly string[], values: Chosen, config: ModelConfig): MemoryPlan {
   const { numHiddenLayers: layers, hiddenSize, numAttentionHeads } = config;
   return makePlan(methods, { layers, headWidth: hiddenSize / numAttentionHeads, ...defined(values) });
 }
 
 /** The refinements among other values. */
-function refinementsIn(values: Refinements): Refinements {
+function refinementsIn(values: Refinements) {
   const {
     rank,
     updateGap,
@@ -142,6 +149,7 @@ function refinementsIn(values: Refinements): Refinements {
     ...{ sketchWhen, saveMode, lossChunk },
     ...{ checkpointEvery, checkpointLayers, bits, offloadFraction, groups, tokenRatio, veloraScale },
     ...{ alpha, targetModules, blockSize, momentum, updateRms, switchEvery, blockOrder },
+    ...{ dtype: values.dtype, momentDtype: values.momentDtype, masterWeights: values.masterWeights || undefined },
   };
 }
 

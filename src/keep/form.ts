@@ -1,6 +1,9 @@
-/** The ways a saved slot can be kept. Names as in the literature; bytes are per token for a tensor of width w. */
+/**
+ * The ways a saved slot can be kept. Names as in the literature; bytes are per token for a tensor of width w, b bytes per
+ * element as the model is stored.
+ */
 export const forms = {
-  exact: { bytes: 'w·4', gives: 'the tensor', error: 'none' },
+  exact: { bytes: 'w·b', gives: 'the tensor', error: 'none' },
   bf16: { bytes: 'w·2', gives: 'the tensor, rounded to bf16', error: 'relative 2^-9' },
   alias: { bytes: '0', gives: 'the tensor; another slot already holds the same storage', error: 'none' },
   replay: { bytes: '0', gives: 'the tensor, recomputed elementwise from other saved tensors', error: 'none' },
@@ -8,9 +11,9 @@ export const forms = {
   'quant-8': { bytes: 'w·(1 + 4/128)', gives: 'the tensor from 8-bit codes', error: 'unbiased, a step of 1/255' },
   'quant-4': { bytes: 'w·(1/2 + 4/128)', gives: 'the tensor from 4-bit codes', error: 'unbiased, a step of 1/15' },
   'quant-2': { bytes: 'w·(1/4 + 4/128)', gives: 'the tensor from 2-bit codes', error: 'unbiased, a step of 1/3' },
-  offload: { bytes: '0; w·4 on the slower tier', gives: 'the tensor, fetched while others are used', error: 'none' },
-  'offload-part': { bytes: '0; α·w·4 on the slower tier', gives: 'as offload; tokens 1 − α recomputed', error: 'none' },
-  sketch: { bytes: 'r·4', gives: 'Z = X·P, for the gradient of a linear weight only', error: 'unbiased, in that dW' },
+  offload: { bytes: '0; w·b on the slower tier', gives: 'the tensor, fetched while others are used', error: 'none' },
+  'offload-part': { bytes: '0; α·w·b on the slower tier', gives: 'as offload; tokens 1 − α recomputed', error: 'none' },
+  sketch: { bytes: 'r·b', gives: 'Z = X·P, for the gradient of a linear weight only', error: 'unbiased, in that dW' },
   'late-sketch': { bytes: '0', gives: 'Z = X·P from X recomputed in backward', error: 'unbiased, in that dW' },
   subtoken: { bytes: 'w/M·4', gives: 'one number per sub-token, for a linear dW only', error: 'biased, in that dW' },
   'token-sketch': {

@@ -2,6 +2,7 @@ import {
   deriveKey,
   type Engine,
   type FastFamily,
+  type FloatType,
   fastFamilies,
   hadamardSize,
   type RandomKey,
@@ -78,17 +79,22 @@ export class Projections implements ProjectionSource, Disposable {
   readonly #engine: Engine;
   readonly #seed: number;
   readonly #updateGap: number;
+  readonly #dtype: FloatType;
   readonly #stored = new Map<number, { readonly tensor: Tensor; readonly sketch: Sketch }>();
   /** Groups whose P waits for the first input of a step that renews it. */
   readonly #waiting = new Set<number>();
   #step = 0;
   #epoch = 0;
 
-  /** @param updateGap T, steps between resamplings; Infinity never resamples */
-  constructor(engine: Engine, seed: number, updateGap: number, sketches: Iterable<Sketch>) {
+  /**
+   * @param updateGap T, steps between resamplings; Infinity never resamples
+   * @param dtype what projections are stored in
+   */
+  constructor(engine: Engine, seed: number, updateGap: number, sketches: Iterable<Sketch>, dtype: FloatType = 'f32') {
     this.#engine = engine;
     this.#seed = seed;
     this.#updateGap = updateGap;
+    this.#dtype = dtype;
     for (const sketch of sketches) {
       if ((sketch.family !== 'orthonormal' && !sketch.basis) || this.#stored.has(sketch.group)) continue;
       const tensor = this.#allocate(sketch);
@@ -213,7 +219,8 @@ export class Projections implements ProjectionSource, Disposable {
 
   #allocate(sketch: Sketch): Tensor {
     const shape = [sketch.inputSize, sketch.rank];
-    return this.#engine.allocate({ shape, role: 'projection', name: `projection.${sketch.group}` });
+    const name = `projection.${sketch.group}`;
+    return this.#engine.allocate({ shape, dtype: this.#dtype, role: 'projection', name });
   }
 
   #key({ group }: Sketch, epoch = this.#epoch): RandomKey {

@@ -62,7 +62,7 @@ export class Sketcher {
 
   #project(slot: string, x: Tensor, sketch: Sketch, role: 'saved' | 'activation'): Tensor {
     this.#projections.observe?.(sketch, x);
-    const z = this.#engine.allocate({ shape: [x.shape[0], sketch.rank], role, name: slot });
+    const z = this.#engine.allocate({ shape: [x.shape[0], sketch.rank], dtype: x.dtype, role, name: slot });
     this.#projections.project(sketch, x, z);
     return z;
   }

@@ -1,4 +1,4 @@
-import { byteLength, packedBytes, sizeOf } from '../engine/index.js';
+import { byteLength, bytesPerElement, packedBytes, sizeOf } from '../engine/index.js';
 import type {
   Activation,
   Keeper,
@@ -150,6 +150,7 @@ export class SlotKeeper implements Keeper {
       case 'exact':
         return keepExact(slot, value);
       case 'bf16':
+        if (value.dtype === 'bf16') return keepExact(slot, value);
         refuseIntegers(slot, value, form);
         return keepBf16(tape, slot, value);
       case 'quant-8':
@@ -205,11 +206,12 @@ export class SlotKeeper implements Keeper {
   #note(slot: string, form: Form, value: Value, consumer: SlotRecord['consumer'], columns = 0): void {
     if (!this.#onSlot) return;
     const count = sizeOf(value.shape);
-    const exactBytes = byteLength(value.shape, value.tensor.dtype);
+    const exactBytes = byteLength(value.shape, value.dtype);
+    const keptExactly = value.keptExactly ? 0 : exactBytes;
     const held = canBeReplayed(value) ? 0 : exactBytes;
     const stored: { readonly [F in Form]: number } = {
-      exact: value.keptExactly ? 0 : exactBytes,
-      bf16: value.encoded ? 0 : 2 * count,
+      exact: keptExactly,
+      bf16: value.dtype === 'bf16' ? keptExactly : value.encoded ? 0 : 2 * count,
       'quant-8': value.encoded ? 0 : quantizedBytes(count, 8),
       'quant-4': value.encoded ? 0 : quantizedBytes(count, 4),
       'quant-2': value.encoded ? 0 : quantizedBytes(count, 2),
@@ -218,7 +220,7 @@ export class SlotKeeper implements Keeper {
       alias: 0,
       replay: held,
       'replay-gemm': held,
-      sketch: 4 * value.shape[0] * columns,
+      sketch: bytesPerElement[value.dtype] * value.shape[0] * columns,
       'late-sketch': 0,
       subtoken: 4 * value.shape[0] * columns,
       'token-sketch': 4 * mixedTokens(value.shape[0], this.#rules.tokenRatio) * columns,

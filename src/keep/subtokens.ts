@@ -53,7 +53,7 @@ export class Subtokens implements Disposable {
     engine.run('subtokenProject', { x: input.tensor, direction, out: z });
     return {
       weightGradient(dy) {
-        const coefficients = tape.allocate(`${slot}.coefficients`, [dy.shape[1], groups]);
+        const coefficients = tape.allocate(`${slot}.coefficients`, { shape: [dy.shape[1], groups], dtype: 'f32' });
         engine.run('gemm', { a: dy, b: z, transA: true, out: coefficients });
         tape.addParameterGradient(weight, weight.tensor.shape, (out, accumulate) =>
           engine.run('subtokenExpand', { coefficients, direction, out, factor: scale, accumulate }),

@@ -43,7 +43,7 @@ export async function* generate(
   const tape = new Tape(engine);
   const key = deriveKey(options.seed, 'sampling', 0, 0);
   const count = Math.min(options.maxTokens, context - prompt.length);
-  using cache = new KeyValueCache(engine, model.config, prompt.length + count);
+  using cache = new KeyValueCache(engine, model.config, prompt.length + count, model.dtype);
   let pending: readonly number[] = prompt;
   for (let index = 0; index < count; index++) {
     const ids = engine.allocate({ shape: [pending.length], dtype: 'i32', role: 'data', name: 'prompt' });

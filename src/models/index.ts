@@ -34,5 +34,5 @@ export { SafetensorsFile, type TensorReader } from './safetensors.js';
 export { openSafetensors } from './safetensors-shards.js';
 export { replaceFile, replaceFileWith, SaveError } from './save-file.js';
 export type { LossForm, MergeableNorm, SketchableLinear, TokenBatch, TrainableModel } from './trainable-model.js';
-export { loadWeights, saveWeights, weightsFile } from './weights.js';
+export { loadWeights, saveWeights, tensorEntry, weightsFile } from './weights.js';
 export { type TensorData, type TensorEntry, writeSafetensors } from './write-safetensors.js';

@@ -1,4 +1,4 @@
-import { type Engine, InputError, rows, type Tensor } from '../engine/index.js';
+import { type Engine, type FloatType, InputError, rows, type Tensor } from '../engine/index.js';
 import type { Tape, Value } from '../tape/index.js';
 import type { LlamaConfig } from './llama-config.js';
 
@@ -9,11 +9,11 @@ export class KeyValueCache implements Disposable {
   readonly #capacity: number;
   #length = 0;
 
-  constructor(engine: Engine, config: LlamaConfig, capacity: number) {
+  constructor(engine: Engine, config: LlamaConfig, capacity: number, dtype: FloatType = 'f32') {
     this.#engine = engine;
     this.#capacity = capacity;
     const width = (config.hiddenSize / config.numAttentionHeads) * config.numKeyValueHeads;
-    const make = (name: string) => engine.allocate({ shape: [capacity, width], role: 'data', name });
+    const make = (name: string) => engine.allocate({ shape: [capacity, width], dtype, role: 'data', name });
     this.#layers = Array.from({ length: config.numHiddenLayers }, (_, layer) => ({
       key: make(`cache.${layer}.key`),
       value: make(`cache.${layer}.value`),

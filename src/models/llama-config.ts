@@ -118,7 +118,6 @@ export function toLlamaJson(config: LlamaConfig): Record<string, unknown> {
     mlp_bias: false,
     tie_word_embeddings: config.tieWordEmbeddings,
     initializer_range: config.initializerRange,
-    torch_dtype: 'float32',
     ...(config.bosTokenId !== undefined && { bos_token_id: config.bosTokenId }),
     ...(config.eosTokenId !== undefined && { eos_token_id: config.eosTokenId }),
   };

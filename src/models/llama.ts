@@ -1,4 +1,4 @@
-import { deriveKey, type Engine, rows, type Tensor } from '../engine/index.js';
+import { deriveKey, type Engine, type FloatType, rows, type Tensor } from '../engine/index.js';
 import {
   attention,
   embedding,
@@ -63,6 +63,7 @@ export class Llama implements TrainableModel {
   readonly config: LlamaConfig;
   /** Longest sequence that can be run. */
   readonly positions: number;
+  readonly dtype: FloatType;
   readonly parameters: readonly Parameter[];
   readonly #engine: Engine;
   readonly #blocks: readonly Block[];
@@ -75,14 +76,16 @@ export class Llama implements TrainableModel {
    * Allocates the weights, with undefined contents: call `initialize`, or write them.
    *
    * @param positions longest sequence that will be run; at most `config.maxPositionEmbeddings`
+   * @param dtype what weights, and with them activations and gradients, are stored in
    */
-  constructor(engine: Engine, config: LlamaConfig, positions: number) {
+  constructor(engine: Engine, config: LlamaConfig, positions: number, dtype: FloatType = 'f32') {
     this.#engine = engine;
     this.config = config;
     this.positions = positions;
+    this.dtype = dtype;
     const byName = new Map<string, Parameter>();
     for (const [name, shape] of llamaShapes(config)) {
-      byName.set(name, new Parameter(name, engine.allocate({ shape, role: 'weight', name })));
+      byName.set(name, new Parameter(name, engine.allocate({ shape, dtype, role: 'weight', name })));
     }
     const parameter = (name: string): Parameter => {
       const found = byName.get(name);
@@ -171,7 +174,7 @@ export class Llama implements TrainableModel {
    */
   nextLogits(tape: Tape, tokens: TokenBatch, cache: KeyValueCache): Tensor {
     const hidden = this.#hiddenStates(tape, tokens, cache);
-    const logits = tape.allocate('lm_head.logits', [1, this.config.vocabSize]);
+    const logits = tape.allocate('lm_head.logits', { shape: [1, this.config.vocabSize], dtype: 'f32' });
     const last = rows(hidden.tensor, tokens.sequenceLength - 1, 1);
     this.#engine.run('gemm', { a: last, b: this.#head.tensor, transB: true, out: logits });
     tape.release(hidden);

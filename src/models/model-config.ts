@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InputError } from '../engine/index.js';
+import { type FloatType, InputError } from '../engine/index.js';
 import { type LlamaConfig, parseLlamaConfig, toLlamaJson } from './llama-config.js';
 
 /** Configuration of any model; `modelType` is Hugging Face's `model_type`. */
@@ -26,9 +26,13 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
   return parsers[name as ModelConfig['modelType']](json, where);
 }
 
-/** The `config.json` that Hugging Face's libraries read. */
-export function toHuggingFaceConfig(config: ModelConfig): Record<string, unknown> {
-  return toLlamaJson(config);
+/**
+ * The `config.json` that Hugging Face's libraries read.
+ *
+ * @param dtype what the weights beside it are stored in
+ */
+export function toHuggingFaceConfig(config: ModelConfig, dtype: FloatType = 'f32'): Record<string, unknown> {
+  return { ...toLlamaJson(config), torch_dtype: dtype === 'bf16' ? 'bfloat16' : 'float32' };
 }
 
 /** The most tokens a sequence may have. */

@@ -4,7 +4,7 @@ import type { Parameter } from '../tape/index.js';
 import { CheckpointError } from './checkpoint-error.js';
 import type { TensorReader } from './safetensors.js';
 import { openSafetensors } from './safetensors-shards.js';
-import { writeSafetensors } from './write-safetensors.js';
+import { type TensorEntry, writeSafetensors } from './write-safetensors.js';
 
 /** File of a model directory that holds the weights. */
 export const weightsFile = 'model.safetensors';
@@ -49,13 +49,22 @@ function readCodes(reader: TensorReader, name: string, shape: readonly number[])
 export async function saveWeights(engine: Engine, parameters: readonly Parameter[], directory: string): Promise<void> {
   await writeSafetensors(
     join(directory, weightsFile),
-    parameters.map(({ name, tensor }) => ({
-      name,
-      dtype: 'F32' as const,
-      shape: tensor.shape,
-      data: async () => Float32Array.from(await engine.read(tensor)),
-    })),
+    parameters.map((parameter) => tensorEntry(engine, parameter)),
   );
+}
+
+/** A tensor for a file, in the type that it is stored in: what is read back has the same bits. */
+export function tensorEntry(engine: Engine, { name, tensor }: NamedTensor): TensorEntry {
+  return {
+    name,
+    shape: tensor.shape,
+    ...(tensor.dtype === 'u8'
+      ? { dtype: 'U8', data: async () => Uint8Array.from(await engine.read(tensor)) }
+      : {
+          dtype: tensor.dtype === 'bf16' ? 'BF16' : 'F32',
+          data: async () => Float32Array.from(await engine.read(tensor)),
+        }),
+  };
 }
 
 function refuseUnexpected(parameters: readonly NamedTensor[], reader: TensorReader): void {

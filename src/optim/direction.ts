@@ -1,4 +1,4 @@
-import type { DType, Engine, Tensor } from '../engine/index.js';
+import type { DType, Engine, FloatType, Tensor } from '../engine/index.js';
 import type { AdamWSettings, StepContext } from './settings.js';
 import type { StateRoom } from './state-room.js';
 
@@ -15,6 +15,8 @@ export interface GradientSpace {
   readonly settings: AdamWSettings;
   /** Where f32 state goes that parameters share; undefined for memory of its own. */
   readonly room?: StateRoom | undefined;
+  /** What first and second moments are stored in; f32 where left out. */
+  readonly momentType?: FloatType;
 }
 
 /**

@@ -1,12 +1,14 @@
 import type { Engine, Tensor } from '../engine/index.js';
 import type { ProjectionSource, Sketch } from '../keep/index.js';
+import type { StepContext } from './settings.js';
 
-/** W ← keep·W + the update, brought to the weight's shape. */
-export type Expander = (update: Tensor, keep: number) => void;
+/** W ← keep·W + the update, brought to the weight's shape; a bf16 weight is rounded by chance. */
+export type Expander = (update: Tensor, keep: number, context: StepContext) => void;
 
 /** For updates of the weight's own shape. */
 export function denseExpander(engine: Engine, weight: Tensor): Expander {
-  return (update, keep) => engine.run('axpby', { x: update, out: weight, alpha: 1, beta: keep });
+  return (update, keep, { rounding }) =>
+    engine.run('axpby', { x: update, out: weight, alpha: 1, beta: keep, ...(rounding && { rounding }) });
 }
 
 /** For updates U [r, out] in the subspace of a sketch: W ← keep·W + (P·U)ᵀ, with the P [in, r] of the forward pass. */
@@ -16,8 +18,29 @@ export function sketchExpander(
   sketch: Sketch,
   projections: ProjectionSource,
 ): Expander {
+  if (weight.dtype === 'bf16') {
+    return roundingExpander(engine, weight, (update, out) => projections.expand(sketch, update, out));
+  }
   return (update, keep) => {
     if (keep !== 1) engine.run('scale', { x: weight, factor: keep });
     projections.expand(sketch, update, weight);
+  };
+}
+
+/**
+ * For a bf16 weight whose update is made by a matrix product: the product goes to a tensor of its own first, since a product
+ * rounds to nearest, which would lose what is small beside the weight.
+ *
+ * @param add adds the expanded update to a tensor of the weight's shape
+ */
+function roundingExpander(engine: Engine, weight: Tensor, add: (update: Tensor, out: Tensor) => void): Expander {
+  const { shape, dtype } = weight;
+  const apply = denseExpander(engine, weight);
+  return (update, keep, context) => {
+    const expanded = engine.allocate({ shape, dtype, role: 'workspace', name: `${weight.storage.name}.update` });
+    engine.run('fill', { out: expanded, value: 0 });
+    add(update, expanded);
+    apply(expanded, keep, context);
+    engine.release(expanded);
   };
 }

@@ -1,4 +1,4 @@
-import { deriveKey, type Engine, InputError, sizeOf, type Tensor } from '../engine/index.js';
+import { deriveKey, type Engine, type FloatType, InputError, sizeOf, type Tensor } from '../engine/index.js';
 import type { ProjectionSource, Sketch } from '../keep/index.js';
 import type { Parameter } from '../tape/index.js';
 import { denseExpander, sketchExpander } from './expander.js';
@@ -19,15 +19,33 @@ export interface UpdateRule {
   readonly scale: number;
 }
 
+/** What the optimizer stores its part in. */
+export interface OptimizerPrecision {
+  /** First and second moments. */
+  readonly moments: FloatType;
+  /** An f32 copy of every weight takes the updates, and the bf16 weights are rounded from it. */
+  readonly masterWeights: boolean;
+}
+
 export interface OptimizerOptions {
   readonly settings: AdamWSettings;
   readonly rules: (parameter: Parameter) => UpdateRule;
   /** Where the projections of sketched parameters come from. */
   readonly projections: ProjectionSource;
-  /** Seed of what updates make at random. */
+  /** Seed of what updates make at random, and of the stochastic rounding of weights and moments in bf16. */
   readonly seed: number;
   /** Groups of parameters of which one is trained at a time, and whose Adam moments share their room. */
   readonly turns?: readonly (readonly Parameter[])[] | undefined;
+  /** f32 throughout where left out. */
+  readonly precision?: OptimizerPrecision;
+}
+
+/** A parameter's updater, and the f32 copy that it acts on where there is one. */
+interface Updated {
+  readonly updater: ParameterUpdater;
+  readonly master: Tensor | undefined;
+  /** Number of the parameter, for the rounding key. */
+  readonly index: number;
 }
 
 /**
@@ -36,34 +54,50 @@ export interface OptimizerOptions {
  */
 export class Optimizer implements Disposable {
   readonly #engine: Engine;
-  readonly #updaters = new Map<Parameter, ParameterUpdater>();
+  readonly #seed: number;
+  readonly #updated = new Map<Parameter, Updated>();
   readonly #room: StateRoom | undefined;
 
   /** Allocates the state of all trainable parameters at once, so that no later step is larger. */
   constructor(engine: Engine, parameters: readonly Parameter[], options: OptimizerOptions) {
     this.#engine = engine;
+    this.#seed = options.seed;
     const { turns } = options;
     if (turns) this.#room = new StateRoom(engine, Math.max(...turns.map((group) => momentElements(group, options))));
     for (const group of turns ?? [parameters.filter(({ trainable }) => trainable)]) {
       this.#room?.rewind();
-      for (const parameter of group)
-        this.#updaters.set(parameter, this.#updaterOf(parameter, parameters.indexOf(parameter), options));
+      for (const parameter of group) {
+        const index = parameters.indexOf(parameter);
+        const master = this.#masterOf(parameter, options);
+        const updater = this.#updaterOf(parameter, master ?? parameter.tensor, index, options);
+        this.#updated.set(parameter, { updater, master, index });
+      }
+    }
+  }
+
+  /** To be called once the weights have their first values: the master copies take them over. */
+  adoptWeights(): void {
+    for (const [{ tensor }, { master }] of this.#updated) {
+      if (master) this.#engine.run('copy', { x: tensor, out: master });
     }
   }
 
   /** Updates the parameter from its gradient, then frees the gradient. */
   update(parameter: Parameter, context: StepContext): void {
     const { gradient } = parameter;
-    const updater = this.#updaters.get(parameter);
-    if (!gradient || !updater) return;
-    updater.update(gradient, context);
+    const updated = this.#updated.get(parameter);
+    if (!gradient || !updated) return;
+    const { updater, master, index } = updated;
+    const rounding = deriveKey(this.#seed, 'weightRounding', index, context.step);
+    updater.update(gradient, { ...context, rounding });
+    if (master) this.#engine.run('copy', { x: master, out: parameter.tensor });
     this.#engine.release(gradient);
     parameter.gradient = undefined;
   }
 
   /** Whether step t allocates more than others do, because some updater makes its subspace anew. */
   renews(step: number): boolean {
-    return [...this.#updaters.values()].some((updater) => updater.renews?.(step));
+    return [...this.#updated.values()].some(({ updater }) => updater.renews?.(step));
   }
 
   /** Forgets the shared moments: another group's turn begins. */
@@ -73,30 +107,39 @@ export class Optimizer implements Disposable {
 
   /** The state of a checkpoint by name, in a fixed order. */
   state(): ReadonlyMap<string, Tensor> {
-    if (this.#room) return new Map([['block.moments', this.#room.tensor]]);
-    const entries = [...this.#updaters].flatMap(([{ name }, { state }]) =>
-      [...state].map(([ending, tensor]): [string, Tensor] => [`${name}.${ending}`, tensor]),
-    );
+    const entries = [...this.#updated].flatMap(([{ name }, { updater, master }]) => {
+      const own = this.#room ? [] : [...updater.state];
+      const states = own.map(([ending, tensor]): [string, Tensor] => [`${name}.${ending}`, tensor]);
+      return master ? [...states, [`${name}.master`, master] as [string, Tensor]] : states;
+    });
+    if (this.#room) entries.push(['block.moments', this.#room.tensor]);
     return new Map(entries);
   }
 
   [Symbol.dispose](): void {
-    for (const updater of this.#updaters.values()) updater[Symbol.dispose]();
-    this.#updaters.clear();
+    for (const { updater, master } of this.#updated.values()) {
+      updater[Symbol.dispose]();
+      if (master) this.#engine.release(master);
+    }
+    this.#updated.clear();
     this.#room?.[Symbol.dispose]();
   }
 
-  #updaterOf(
-    parameter: Parameter,
-    index: number,
-    { settings, rules, projections, seed }: OptimizerOptions,
-  ): ParameterUpdater {
+  /** Room for the f32 copy of a bf16 weight, where the plan wants one. */
+  #masterOf({ name, tensor: { shape, dtype } }: Parameter, { precision }: OptimizerOptions): Tensor | undefined {
+    if (!precision?.masterWeights || dtype !== 'bf16') return undefined;
+    return this.#engine.allocate({ shape, role: 'optimizer', name: `${name}.master` });
+  }
+
+  #updaterOf(parameter: Parameter, weight: Tensor, index: number, options: OptimizerOptions): ParameterUpdater {
     const engine = this.#engine;
-    const { name, tensor: weight } = parameter;
+    const { settings, rules, projections, precision, seed } = options;
+    const { name } = parameter;
     const { update, sketch, scale, moments } = rules(parameter);
     return createUpdater(update, {
       space: {
         ...{ engine, name, settings, weight, room: this.#room },
+        ...(precision && { momentType: precision.moments }),
         shape: gradientShape(parameter, sketch),
         outputs: sketch ? 'columns' : 'rows',
       },

@@ -46,7 +46,7 @@ export function directedUpdater(target: UpdateTarget, plain: Direction): Paramet
         return;
       }
       direction.take(gradient, -step.learningRate * step.updateScale, context);
-      expand(gradient, 1 - step.learningRate * step.weightDecay);
+      expand(gradient, 1 - step.learningRate * step.weightDecay, context);
     },
     [Symbol.dispose]: () => direction[Symbol.dispose](),
   };

@@ -1,4 +1,4 @@
-import type { Tensor } from '../engine/index.js';
+import type { RandomKey, Tensor } from '../engine/index.js';
 
 /** Constants that updates of all kinds share; each kind's own stand in the plan. */
 export interface AdamWSettings {
@@ -23,4 +23,6 @@ export interface StepContext {
   readonly gradientScale?: Tensor;
   /** Steps since each moment was 0, where that was not at the start. */
   readonly momentSteps?: { readonly first: number; readonly second: number };
+  /** Key of this parameter and step for the stochastic rounding of what is stored in bf16. */
+  readonly rounding?: RandomKey;
 }

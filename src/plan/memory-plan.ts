@@ -68,10 +68,22 @@ const subtokens = z.strictObject({
   scale: z.number().positive(),
 });
 
+const floatType = z.enum(['f32', 'bf16']);
+
+const precision = z.strictObject({
+  /** What weights, activations, saved tensors and gradients are stored in; sums are f32 in any case. */
+  dtype: floatType,
+  /** What Adam's moments are stored in. */
+  moments: floatType,
+  /** Whether an f32 copy of bf16 weights takes the updates; else they are rounded stochastically. */
+  masterWeights: z.boolean(),
+});
+
 const schema = z.strictObject({
   version: z.literal(1),
   /** The names this plan was made from. */
   methods: z.array(z.string()),
+  precision: precision.default({ dtype: 'f32', moments: 'f32', masterWeights: false }),
   /** Slot patterns to forms; the last match holds. */
   slots: z.array(slotRule).min(1),
   sketches: sketches.nullable(),
@@ -103,6 +115,7 @@ const schema = z.strictObject({
  * saved with the run, comparable line by line.
  */
 export type MemoryPlan = z.infer<typeof schema>;
+export type Precision = z.infer<typeof precision>;
 export type AdapterPlan = z.infer<typeof adapters>;
 export type SketchPlan = z.infer<typeof sketches>;
 export type BlockCoordinatePlan = z.infer<typeof blockCoordinate>;

@@ -7,8 +7,8 @@ export function createPlannedModel(
   engine: Engine,
   config: ModelConfig,
   positions: number,
-  { adapters }: MemoryPlan,
+  { adapters, precision }: MemoryPlan,
 ): TrainableModel {
-  const base = createModel(engine, config, positions);
+  const base = createModel(engine, config, positions, precision.dtype);
   return adapters ? new AdaptedModel(engine, base, adapters) : base;
 }

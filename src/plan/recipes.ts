@@ -3,6 +3,7 @@ import { inputsOf, refuseFormClashes, refuseLooseFormOptions, restoringRules, st
 import { subtokenWeights } from './form-rules.js';
 import { type AdapterPlan, type MemoryPlan, usualLossChunk } from './memory-plan.js';
 import { type OptimizerOptions, optimizerMethods, optimizerRecipe } from './optimizer-recipe.js';
+import { choosePrecision, type PrecisionOptions } from './precision.js';
 import type { SaveMode, SlotRule } from './save-modes.js';
 import {
   compactWeights,
@@ -38,7 +39,7 @@ export const methods = {
 export type MethodName = keyof typeof methods;
 
 /** Details that refine the methods; undefined means the method's own default. */
-export interface RecipeOptions extends SketchOptions, OptimizerOptions {
+export interface RecipeOptions extends SketchOptions, OptimizerOptions, PrecisionOptions {
   /** Blocks of the model: `checkpointEvery` names them. */
   readonly layers: number;
   /** α of adapters. */
@@ -106,6 +107,7 @@ export function makePlan(names: readonly string[], options: RecipeOptions): Memo
   return {
     version: 1,
     methods: (Object.keys(methods) as MethodName[]).filter((name) => chosen.has(name)),
+    precision: choosePrecision(options),
     slots: [
       ...(adapters ? withAdapterSlots(kept, mode) : kept),
       ...(chosen.has('token-sketch') ? inputsOf([...compactWeights, downWeight], 'token-sketch') : []),

@@ -16,13 +16,14 @@ import { BlockSchedule } from './block-schedule.js';
 import { countPredicted, evaluateBatch, type HostBatch, takeScalar, withTokens, zeroLoss } from './host-batch.js';
 import type { MemoryPlan } from './memory-plan.js';
 import { mergeNorms } from './merge-norms.js';
+import { refuseForPrecision } from './precision.js';
 import { type ResolvedPlan, resolvePlan } from './resolve.js';
 
 export interface ProgramOptions {
   readonly optimizer: AdamWSettings;
   /** Largest global norm of the gradients; undefined: no clipping. */
   readonly clip?: number | undefined;
-  /** Seed of the projections. */
+  /** Seed of the projections and of stochastic rounding. */
   readonly seed: number;
   readonly onSlot?: (record: SlotRecord) => void;
   /** Where the plan's offloaded tensors go. */
@@ -67,6 +68,7 @@ export class TrainingProgram implements Disposable {
         'drop --clip or what fuses the update (fused-update, lomo, adalomo)',
       );
     }
+    refuseForPrecision(plan);
     this.#engine = engine;
     this.#model = model;
     this.#plan = plan;
@@ -76,7 +78,8 @@ export class TrainingProgram implements Disposable {
       this.#turns = new BlockSchedule(model.parameters, plan.blockCoordinate, options.seed);
     }
     const gap = plan.sketches?.updateGap ?? Number.POSITIVE_INFINITY;
-    this.#projections = new Projections(engine, options.seed, gap, this.#resolved.sketches);
+    const { precision } = plan;
+    this.#projections = new Projections(engine, options.seed, gap, this.#resolved.sketches, precision.dtype);
     const bytes = options.offload?.bytes ?? Number.MAX_SAFE_INTEGER;
     const offloads = plan.slots.some(({ form }) => form === 'offload' || form === 'offload-part');
     this.#spill = offloads ? engine.openSpill({ ...options.offload, bytes }) : undefined;
@@ -95,6 +98,7 @@ export class TrainingProgram implements Disposable {
       rules: (parameter) => this.#resolved.updateRule(parameter),
       projections: this.#projections,
       turns: this.#turns?.blocks,
+      precision,
       seed: options.seed,
     });
   }

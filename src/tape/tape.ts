@@ -1,7 +1,14 @@
-import { type Engine, LifetimeError, type Tensor } from '../engine/index.js';
+import { type DType, type Engine, LifetimeError, type Tensor } from '../engine/index.js';
 import type { Keeper, Kept } from './keeper.js';
 import type { Parameter } from './parameter.js';
 import { type ReplayCost, type RunRows, Value } from './value.js';
+
+/** An output of an op; stored like the op's first input where it does not say otherwise. */
+export interface OutputSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype?: DType;
+}
 
 /** One application of a differentiable op. */
 export interface Application {
@@ -9,7 +16,7 @@ export interface Application {
   readonly inputs: readonly Value[];
   /** Parameters that the op reads; their training makes the outputs require gradients. */
   readonly parameters?: readonly Parameter[];
-  readonly outputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly outputs: readonly OutputSpec[];
   /**
    * The op owns its first input: the caller's hold passes to the op, and the first output may be written over it.
    */
@@ -44,7 +51,7 @@ export class Tape {
 
   /** Wraps a tensor that no op made (token ids, an input); takes over the caller's reference. */
   input(name: string, tensor: Tensor): Value {
-    const value = new Value(this.engine, name, tensor.shape, false);
+    const value = new Value(this.engine, name, tensor, false);
     value.provide(tensor);
     return value;
   }
@@ -55,11 +62,13 @@ export class Tape {
     const requiresGradient =
       this.keeper !== undefined &&
       (inputs.some((input) => input.requiresGradient) || parameters.some((parameter) => parameter.trainable));
-    const outputs = application.outputs.map(({ name, shape }) => new Value(this.engine, name, shape, requiresGradient));
+    const outputs = application.outputs.map(
+      ({ name, shape, dtype = inputs[0].dtype }) => new Value(this.engine, name, { shape, dtype }, requiresGradient),
+    );
     const tensors = inputs.map((input) => input.tensor);
     const taken = takesOver && inputs[0].handOver(outputs[0]);
     for (const [index, output] of outputs.entries()) {
-      output.provide(taken && index === 0 ? output.tensor : this.allocate(output.name, output.shape));
+      output.provide(taken && index === 0 ? output.tensor : this.allocate(output.name, output));
     }
     application.run(
       tensors,
@@ -109,8 +118,9 @@ export class Tape {
     for (const value of values) value.release();
   }
 
-  allocate(name: string, shape: readonly number[]): Tensor {
-    return this.engine.allocate({ shape, role: 'activation', name });
+  /** A tensor in flight, of this shape and dtype. */
+  allocate(name: string, { shape, dtype }: Pick<Tensor, 'shape' | 'dtype'>): Tensor {
+    return this.engine.allocate({ shape, dtype, role: 'activation', name });
   }
 
   /**
@@ -120,7 +130,7 @@ export class Tape {
   addGradient(value: Value, produce: (out: Tensor, accumulate: boolean) => void): void {
     if (!value.requiresGradient) return;
     if (!value.gradient) {
-      value.gradient = this.allocate(`${value.name}.gradient`, value.shape);
+      value.gradient = this.allocate(`${value.name}.gradient`, value);
       produce(value.gradient, false);
       return;
     }
@@ -136,7 +146,7 @@ export class Tape {
       this.addGradient(value, produce);
       return;
     }
-    const unused = this.allocate(`${value.name}.gradient`, value.shape);
+    const unused = this.allocate(`${value.name}.gradient`, value);
     produce(unused, false);
     this.engine.release(unused);
   }
@@ -166,14 +176,15 @@ export class Tape {
     return this.#own(value, this.takeGradient(value));
   }
 
-  /** Lets `produce` write (or add) a contribution to a parameter's gradient of the given shape. */
+  /** Lets `produce` write (or add) a contribution to a parameter's gradient of the given shape, stored like the parameter. */
   addParameterGradient(
     parameter: Parameter,
     shape: readonly number[],
     produce: (out: Tensor, accumulate: boolean) => void,
   ): void {
     const accumulate = parameter.gradient !== undefined;
-    parameter.gradient ??= this.engine.allocate({ shape, role: 'gradient', name: parameter.name });
+    const { dtype } = parameter.tensor;
+    parameter.gradient ??= this.engine.allocate({ shape, dtype, role: 'gradient', name: parameter.name });
     produce(parameter.gradient, accumulate);
   }
 
@@ -188,7 +199,7 @@ export class Tape {
   /** The gradient itself, or a copy of it where another value shares it. */
   #own(value: Value, gradient: Tensor): Tensor {
     if (gradient.storage.references === 1) return gradient;
-    const own = this.allocate(`${value.name}.gradient`, value.shape);
+    const own = this.allocate(`${value.name}.gradient`, value);
     this.engine.run('copy', { x: gradient, out: own });
     this.engine.release(gradient);
     return own;

@@ -1,4 +1,4 @@
-import { type Engine, LifetimeError, rows, type Tensor } from '../engine/index.js';
+import { type DType, type Engine, LifetimeError, rows, type Tensor } from '../engine/index.js';
 
 /** What making a value again would cost. */
 export type ReplayCost = 'elementwise' | 'gemm';
@@ -33,6 +33,7 @@ export interface Encoding {
 export class Value {
   readonly name: string;
   readonly shape: readonly number[];
+  readonly dtype: DType;
   readonly requiresGradient: boolean;
   recipe: Recipe | undefined;
   gradient: Tensor | undefined;
@@ -45,10 +46,16 @@ export class Value {
   #restored = false;
   #encoding: { readonly form: string; readonly content: Encoding; users: number } | undefined;
 
-  constructor(engine: Engine, name: string, shape: readonly number[], requiresGradient: boolean) {
+  constructor(
+    engine: Engine,
+    name: string,
+    { shape, dtype }: Pick<Tensor, 'shape' | 'dtype'>,
+    requiresGradient: boolean,
+  ) {
     this.#engine = engine;
     this.name = name;
     this.shape = shape;
+    this.dtype = dtype;
     this.requiresGradient = requiresGradient;
   }
 
@@ -217,7 +224,7 @@ export class Value {
   /** Memory for the value, or for so many of its rows. */
   #allocate(count = this.shape[0]): Tensor {
     const shape = [count, ...this.shape.slice(1)];
-    return this.#engine.allocate({ shape, role: 'activation', name: this.name });
+    return this.#engine.allocate({ shape, dtype: this.dtype, role: 'activation', name: this.name });
   }
 
   /** Frees the memory when nobody holds it; a restored value stays while other slots still wait for it. */

@@ -9,6 +9,7 @@ import {
   loadWeights,
   replaceFileWith,
   SaveError,
+  tensorEntry,
   weightsFile,
   writeSafetensors,
 } from '../models/index.js';
@@ -65,13 +66,7 @@ export async function saveCheckpoint(directory: string, from: Checkpointed, stat
     await from.weights.save(staging);
     await writeSafetensors(
       join(staging, optimizerFile),
-      [...from.optimizerState].map(([name, tensor]) => ({
-        name,
-        ...(tensor.dtype === 'u8'
-          ? { dtype: 'U8' as const, data: async () => Uint8Array.from(await from.engine.read(tensor)) }
-          : { dtype: 'F32' as const, data: async () => Float32Array.from(await from.engine.read(tensor)) }),
-        shape: tensor.shape,
-      })),
+      [...from.optimizerState].map(([name, tensor]) => tensorEntry(from.engine, { name, tensor })),
     );
     await replaceFileWith(join(staging, stateFile), `${JSON.stringify({ version: 1, ...state }, null, 2)}\n`);
     await replaceFileWith(join(staging, completeMark), '');

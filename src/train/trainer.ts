@@ -215,6 +215,7 @@ export class Trainer implements AsyncDisposable {
       await loadModelWeights(this.engine, baseOf(model), init);
       if (model instanceof AdaptedModel) model.initializeAdapters(settings.seed);
     }
+    this.#program.optimizer.adoptWeights();
   }
 
   /** One optimizer step, without evaluating or saving: for loops that see to that themselves. */

@@ -57,9 +57,8 @@ describe('compact', () => {
     expect((await refusal(2, directory, 'pretrain', ...common, '--lr', '-1', '--out', 'x')).error).toBe(
       '--lr: expected a number above 0, found "-1"',
     );
-    expect((await refusal(2, directory, 'plan', '--model', 'llama-9m', '--dtype', 'bf16')).error).toContain(
-      'not implemented yet',
-    );
+    const precision = ['plan', '--model', 'llama-9m', '--master-weights'] as const;
+    expect((await refusal(2, directory, ...precision)).error).toBe('--master-weights has no meaning for f32 weights');
   });
 
   it('shows a stack with --debug only', async () => {

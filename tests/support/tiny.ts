@@ -112,7 +112,13 @@ export async function runPass(
     await options.prepare?.(model);
     const resolved = resolvePlan(plan, model);
     mergeNorms(engine, model.parameters, resolved.mergedNorms);
-    using own = new Projections(engine, options.seed ?? 1, Number.POSITIVE_INFINITY, resolved.sketches);
+    using own = new Projections(
+      engine,
+      options.seed ?? 1,
+      Number.POSITIVE_INFINITY,
+      resolved.sketches,
+      plan.precision.dtype,
+    );
     using subtokens = new Subtokens(engine, resolved.subtokens);
     const sketcher = new Sketcher(engine, options.projections ?? own);
     const offloads = plan.slots.some(({ form }) => form === 'offload' || form === 'offload-part');

@@ -13,7 +13,6 @@ import type { Output } from '../output.js';
 import { choosePlan, planAmongOthers, splitCombination } from '../plan-choice.js';
 import { Progress } from '../progress.js';
 import { threadsOf } from '../threads.js';
-import { refuseUnfinished } from '../training/settings.js';
 
 /** What one method's steps took. */
 interface StepBench {
@@ -38,7 +37,6 @@ interface StepBench {
 
 /** `compact bench step`. */
 export async function benchStep(values: BenchStepValues, output: Output): Promise<undefined> {
-  refuseUnfinished(values);
   const model = chooseModel(values);
   const candidates = await chooseCandidates(values, model);
   using progress = new Progress(output);

@@ -30,11 +30,9 @@ import {
   timeLine,
 } from '../plan-tables.js';
 import { threadsOf } from '../threads.js';
-import { refuseUnfinished } from '../training/settings.js';
 
 /** `compact plan`. */
 export async function plan(values: PlanValues, output: Output): Promise<undefined> {
-  refuseUnfinished(values);
   const model = chooseModel(values);
   const sequenceLength = chooseSequenceLength(values.seq, model.config);
   if (values.compare) {

@@ -4,7 +4,6 @@ import type { MemoryPlan } from '../../plan/index.js';
 import type { TrainingSettings } from '../../train/index.js';
 import type { FineTuneValues } from '../command-options.js';
 import { choosePlan } from '../plan-choice.js';
-import { refuseUnfinished } from '../training/settings.js';
 
 /** Published fine-tuning settings of CompAct: r = 8 with α = 2, r = 4 with α = 4, T = 500; the exact layers are not scaled. */
 const compactDefaults = { rank: { absolute: 8 }, updateGap: 500, scaleTimesRank: 16 } as const;
@@ -37,7 +36,6 @@ export function fineTuningSettings(
   plan: MemoryPlan,
   run: { readonly sequenceLength: number; readonly stepsPerEpoch: number },
 ): TrainingSettings {
-  refuseUnfinished(values);
   const steps = run.stepsPerEpoch * values.epochs;
   const [beta1, beta2] = values.betas;
   return {

@@ -78,7 +78,7 @@ export interface RunDescription {
 
 /** Writes what is known before the first step: the model's configuration, its tokenizer, the plan, and what it adapts. */
 export async function describeRun(directory: string, { config, plan, tokenizer, init }: RunDescription): Promise<void> {
-  await writeModelConfig(directory, toHuggingFaceConfig(config));
+  await writeModelConfig(directory, toHuggingFaceConfig(config, plan.precision.dtype));
   await replaceFileWith(join(directory, planFile), `${JSON.stringify(plan, null, 2)}\n`);
   await tokenizer?.save(directory);
   if (plan.adapters && init !== undefined) {

@@ -1,4 +1,3 @@
-import { InputError } from '../../engine/index.js';
 import type { ModelConfig } from '../../models/index.js';
 import { type MemoryPlan, updateSize } from '../../plan/index.js';
 import type { TrainingSettings } from '../../train/index.js';
@@ -20,7 +19,6 @@ function usualLearningRate({ optimizer }: MemoryPlan): number {
 
 /** Settings of a run from the options, with the defaults that depend on other options. */
 export function chooseSettings(values: TrainingValues, config: ModelConfig, plan: MemoryPlan): TrainingSettings {
-  refuseUnfinished(values);
   const { steps, warmup = Math.round(steps / 10) } = values;
   const [beta1, beta2] = values.betas;
   return {
@@ -51,9 +49,4 @@ export function chooseSettings(values: TrainingValues, config: ModelConfig, plan
 /** Where updates of the blocks are smaller than Adam's, the learning rate makes up for it. */
 export function defaultLearningRate(plan: MemoryPlan): number {
   return usualLearningRate(plan) / updateSize(plan);
-}
-
-/** @throws InputError for what the command line knows and the engines do not, yet */
-export function refuseUnfinished({ dtype }: { readonly dtype: 'f32' | 'bf16' }): void {
-  if (dtype === 'bf16') throw new InputError('--dtype bf16 is not implemented yet', 'use --dtype f32');
 }

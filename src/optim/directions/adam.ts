@@ -1,11 +1,11 @@
 import { type Direction, type GradientSpace, newState, stateOf } from '../direction.js';
 import type { AdamWSettings, StepContext } from '../settings.js';
 
-/** Adam's direction (arXiv 1412.6980, 1711.05101) with both moments in f32, of the gradient's shape. */
+/** Adam's direction (arXiv 1412.6980, 1711.05101) with both moments of the gradient's shape. */
 export function adamDirection(space: GradientSpace): Direction {
-  const { engine, shape, settings } = space;
-  const firstMoment = newState(space, 'exp_avg', shape);
-  const secondMoment = newState(space, 'exp_avg_sq', shape);
+  const { engine, shape, settings, momentType: dtype = 'f32' } = space;
+  const firstMoment = newState(space, 'exp_avg', shape, { dtype });
+  const secondMoment = newState(space, 'exp_avg_sq', shape, { dtype });
   const moments = { firstMoment, secondMoment };
   return {
     ...stateOf(space, { exp_avg: firstMoment, exp_avg_sq: secondMoment }),
@@ -19,7 +19,7 @@ export function adamDirection(space: GradientSpace): Direction {
 /** Adam's constants of step t, with ε moved to where the ops have it. */
 export function adamConstants(
   { beta1, beta2, epsilon, epsilonForm }: AdamWSettings,
-  { step, gradientScale, momentSteps }: StepContext,
+  { step, gradientScale, momentSteps, rounding }: StepContext,
 ) {
   const correction2 = 1 - beta2 ** ((momentSteps?.second ?? step) + 1);
   return {
@@ -29,5 +29,6 @@ export function adamConstants(
     correction1: 1 - beta1 ** ((momentSteps?.first ?? step) + 1),
     correction2,
     ...(gradientScale && { gradientScale }),
+    ...(rounding && { rounding }),
   };
 }

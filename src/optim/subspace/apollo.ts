@@ -42,7 +42,7 @@ export function apolloUpdater(
       engine.release(projected);
       const { learningRate, weightDecay } = weightStep(target, context);
       engine.run('limitGrowth', { x: gradient, previous, factor: -learningRate * updateScale });
-      expand(gradient, 1 - learningRate * weightDecay);
+      expand(gradient, 1 - learningRate * weightDecay, context);
     },
     [Symbol.dispose]() {
       engine.release(previous);

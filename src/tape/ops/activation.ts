@@ -47,7 +47,7 @@ export function multiply(tape: Tape, slot: string, a: Value, u: Value): Value {
     const keptU = tape.keep(`${slot}.up`, u);
     tape.record([keptA, keptU], [], () => {
       const dy = tape.takeWritableGradient(out);
-      const dU = tape.allocate(`${u.name}.gradient`, u.shape);
+      const dU = tape.allocate(`${u.name}.gradient`, u);
       engine.run('multiply', { a: dy, b: keptA.restore(), out: dU });
       engine.run('multiply', { a: dy, b: keptU.restore(), out: dy });
       keptA.release();

@@ -34,7 +34,7 @@ export function attention(
     inputs: [query, key, value],
     outputs: [
       { name: `${slot}.output`, shape: query.shape },
-      { name: `${slot}.log_sum_exp`, shape: [rows, options.heads] },
+      { name: `${slot}.log_sum_exp`, shape: [rows, options.heads], dtype: 'f32' },
     ],
     run: ([q, k, v], [o, lse]) =>
       engine.run('attention', { ...shape, query: q, key: k, value: v, out: o, logSumExp: lse }),
@@ -49,9 +49,9 @@ export function attention(
     };
     tape.record(Object.values(kept), [], () => {
       const dOut = tape.takeGradient(out);
-      const dQuery = tape.allocate(`${query.name}.gradient`, query.shape);
-      const dKey = tape.allocate(`${key.name}.gradient`, key.shape);
-      const dValue = tape.allocate(`${value.name}.gradient`, value.shape);
+      const dQuery = tape.allocate(`${query.name}.gradient`, query);
+      const dKey = tape.allocate(`${key.name}.gradient`, key);
+      const dValue = tape.allocate(`${value.name}.gradient`, value);
       engine.run('attentionBackward', {
         ...shape,
         query: kept.query.restore(),

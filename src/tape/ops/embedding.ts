@@ -15,7 +15,7 @@ export function embedding(tape: Tape, slot: string, ids: Value, table: Parameter
     cost: 'elementwise',
     inputs: [ids],
     parameters: [table],
-    outputs: [{ name: `${slot}.output`, shape: [ids.shape[0], table.tensor.shape[1]] }],
+    outputs: [{ name: `${slot}.output`, shape: [ids.shape[0], table.tensor.shape[1]], dtype: table.tensor.dtype }],
     run: ([idsTensor], [outTensor]) => engine.run('embedding', { ids: idsTensor, table: table.tensor, out: outTensor }),
   });
   if (out.requiresGradient) {

@@ -34,7 +34,7 @@ export function rmsNorm(tape: Tape, slot: string, x: Value, weight: Parameter, e
     parameters: [weight],
     outputs: [
       { name: `${slot}.output`, shape: x.shape },
-      { name: `${slot}.rstd`, shape: [tokens] },
+      { name: `${slot}.rstd`, shape: [tokens], dtype: 'f32' },
       ...(storesNormalized ? [{ name: `${slot}.normalized`, shape: x.shape }] : []),
     ],
     run,

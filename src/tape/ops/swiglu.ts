@@ -36,7 +36,7 @@ export function swiglu(tape: Tape, slot: string, gate: Value, up: Value): Value 
     const kept = [keptGate, keptUp, ...(keptActivated ? [keptActivated] : [])];
     tape.record(kept, [], () => {
       const dy = tape.takeWritableGradient(p);
-      const dUp = tape.allocate(`${up.name}.gradient`, up.shape);
+      const dUp = tape.allocate(`${up.name}.gradient`, up);
       engine.run('swigluBackward', {
         gate: keptGate.restore(),
         up: keptUp.restore(),

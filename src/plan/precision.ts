@@ -1,0 +1,59 @@
+import { type FloatType, InputError } from '../engine/index.js';
+import type { Form } from '../keep/index.js';
+import type { MemoryPlan, Precision } from './memory-plan.js';
+
+/** What a person may say about storage; undefined means the default. */
+export interface PrecisionOptions {
+  readonly dtype?: FloatType;
+  readonly momentDtype?: FloatType;
+  readonly masterWeights?: boolean;
+}
+
+/**
+ * What a run is stored in. Moments stay f32 unless said otherwise, see docs/results/bf16.md for what they gain in bf16.
+ *
+ * @throws InputError where the options exclude each other
+ */
+export function choosePrecision({
+  dtype = 'f32',
+  momentDtype: moments = 'f32',
+  masterWeights = false,
+}: PrecisionOptions): Precision {
+  if (masterWeights && dtype === 'f32') {
+    throw new InputError('--master-weights has no meaning for f32 weights', 'add --dtype bf16, or leave it out');
+  }
+  return { dtype, moments, masterWeights };
+}
+
+/** Forms that a bf16 tensor can be kept in. */
+const bf16Forms: readonly Form[] = ['exact', 'bf16', 'alias', 'replay', 'replay-gemm', 'sketch', 'late-sketch'];
+
+/** Projections whose ops exist for f32 only. */
+const f32Projections: readonly string[] = ['sparse', 'srht'];
+
+/** Updates whose ops take gradients in bf16. */
+const bf16Updates: readonly string[] = ['adamw', 'sgd'];
+
+/**
+ * Refuses the parts of a plan whose ops exist for f32 only.
+ *
+ * @throws InputError naming the first of them
+ */
+export function refuseForPrecision(plan: MemoryPlan): void {
+  const { precision, slots, sketches, optimizer, blockCoordinate } = plan;
+  if (precision.moments === 'bf16' && blockCoordinate) {
+    throw new InputError('badam keeps its moments in f32', 'leave out --moment-dtype');
+  }
+  if (precision.dtype === 'f32') return;
+  const parts = [
+    sketches && f32Projections.includes(sketches.projection) && `--projection ${sketches.projection}`,
+    sketches && sketches.basis !== 'random' && `--basis ${sketches.basis}`,
+    sketches?.gradient === 'lifted' && '--gradient lifted',
+    sketches?.refresh === 'staggered' && '--refresh staggered',
+    sketches?.moments.first === 'transport' && '--moments transport',
+    ...slots.map(({ form }) => !bf16Forms.includes(form) && `the form ${form}`),
+    ...optimizer.map(({ update: { name } }) => !bf16Updates.includes(name) && `the optimizer ${name}`),
+  ];
+  const part = parts.find((name) => typeof name === 'string');
+  if (part) throw new InputError(`${part} works with --dtype f32 only`, 'leave it out, or use --dtype f32');
+}

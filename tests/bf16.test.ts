@@ -1,0 +1,154 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
+import { createModel, openSafetensors } from '../src/models/index.js';
+import { predict } from '../src/plan/index.js';
+import { Trainer } from '../src/train/index.js';
+import {
+  adamSettings,
+  gradientOf,
+  oddConfig,
+  relativeError,
+  runPass,
+  tinyBatch,
+  tinyConfig,
+  tinyPlan,
+} from './support/tiny.js';
+import { engineHere, runAll, type TinySettings, tinyData, tinySettings } from './support/training.js';
+
+const bf16 = { dtype: 'bf16' } as const;
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'compact-bf16-'));
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+async function predicted(methods: string, options: Parameters<typeof tinyPlan>[2]) {
+  const plan = tinyPlan(methods, tinyConfig, options);
+  const shape = { batch: 2, sequenceLength: 32, accumulate: 2, threads: 1 };
+  return (await predict({ config: tinyConfig, plan, ...shape, optimizer: adamSettings, seed: 0 })).memory;
+}
+
+describe('bf16 halves', () => {
+  it.each(['lean', 'full', 'checkpoint', 'compact', 'full,compact'])(
+    'weights, gradients and what forward keeps, statistics apart: %s',
+    async (methods) => {
+      const wide = await predicted(methods, {});
+      const narrow = await predicted(methods, bf16);
+      expect(narrow.peakByRole.weight).toBe(wide.peakByRole.weight / 2);
+      expect(narrow.peakByRole.gradient).toBe(wide.peakByRole.gradient / 2);
+      expect(narrow.peakByRole.optimizer).toBe(wide.peakByRole.optimizer);
+      // Log-sum-exp of 4 heads and rstd of 5 norms, per token, and ids stay 4 bytes each.
+      const statistics = 4 * 64 * (2 * (4 + 2) + 1 + 1);
+      expect(narrow.peakByRole.saved).toBeGreaterThanOrEqual(wide.peakByRole.saved / 2);
+      expect(narrow.peakByRole.saved).toBeLessThanOrEqual(wide.peakByRole.saved / 2 + statistics / 2);
+    },
+  );
+
+  it('moments where it is told to, and adds an f32 copy of the weights where it is told to', async () => {
+    const usual = await predicted('lean', bf16);
+    const moments = await predicted('lean', { ...bf16, momentDtype: 'bf16' });
+    const master = await predicted('lean', { ...bf16, masterWeights: true });
+    expect(moments.peakByRole.optimizer).toBe(usual.peakByRole.optimizer / 2);
+    expect(master.peakByRole.optimizer).toBe(usual.peakByRole.optimizer + 2 * usual.peakByRole.weight);
+  });
+});
+
+describe('gradients in bf16', () => {
+  it.each(['lean', 'full', 'checkpoint'])('are those in f32 up to rounding: %s', async (methods) => {
+    using engine = createReferenceEngine();
+    const batches = [tinyBatch(oddConfig, 2, 6)];
+    const weights = new Map<string, Float64Array>();
+    const narrow = await runPass(engine, oddConfig, tinyPlan(methods, oddConfig, bf16), batches, {
+      prepare: async (model) => {
+        for (const { name, tensor } of model.parameters) {
+          weights.set(name, Float64Array.from(await engine.read(tensor)));
+        }
+      },
+    });
+    const wide = await runPass(engine, oddConfig, tinyPlan(methods, oddConfig), batches, {
+      prepare: (model) => {
+        for (const { name, tensor } of model.parameters) engine.write(tensor, weights.get(name) ?? new Float64Array());
+      },
+    });
+    expect(Math.abs(narrow.loss - wide.loss)).toBeLessThan(0.03);
+    for (const name of wide.gradients.keys()) {
+      const error = relativeError(gradientOf(narrow, name), gradientOf(wide, name));
+      // A few roundings of relative 2^-9 on the way through two blocks; more than nothing, or nothing was stored in bf16.
+      expect(error, name).toBeLessThan(0.06);
+      expect(error, name).toBeGreaterThan(1e-4);
+    }
+  });
+});
+
+/** Losses of a short run. */
+async function losses(given: TinySettings): Promise<number[]> {
+  const settings = tinySettings({ steps: 40, learningRate: 3e-3, ...given });
+  await using trainer = await Trainer.open({ settings, data: tinyData(settings, 4), engine: engineHere, threads: 1 });
+  return (await runAll(trainer)).map(({ loss }) => loss);
+}
+
+describe('training in bf16', () => {
+  const usual = losses({ methods: 'lean' });
+
+  it.each([
+    ['stochastic rounding', {}],
+    ['moments in bf16', { momentDtype: 'bf16' }],
+    ['master weights', { masterWeights: true }],
+  ] as const)('goes the way of f32: %s', async (_, options) => {
+    const wide = await usual;
+    const narrow = await losses({ methods: 'lean', options: { ...bf16, ...options } });
+    expect(narrow.at(-1)).toBeLessThan(0.8 * narrow[0]);
+    for (const [step, loss] of narrow.entries()) expect(Math.abs(loss - wide[step])).toBeLessThan(0.02 * wide[0]);
+  });
+
+  it('writes weights in bf16 and moments in what they are stored in, and the same weights come back', async () => {
+    const settings = tinySettings({ methods: 'lean', options: { ...bf16, masterWeights: true }, steps: 2 });
+    const directory = join(root, 'run');
+    const open = (init?: string) =>
+      Trainer.open({
+        settings,
+        data: tinyData(settings),
+        engine: engineHere,
+        threads: 1,
+        ...(init === undefined ? { directory } : { init }),
+      });
+    await using trainer = await open();
+    await runAll(trainer);
+    using weights = openSafetensors(join(directory, 'model.safetensors'));
+    using state = openSafetensors(join(directory, 'optimizer.safetensors'));
+    for (const { dtype } of weights.tensors.values()) expect(dtype).toBe('BF16');
+    for (const { dtype } of state.tensors.values()) expect(dtype).toBe('F32');
+    await using again = await open(directory);
+    for (const [index, { tensor }] of trainer.model.parameters.entries()) {
+      const loaded = await again.engine.read(again.model.parameters[index].tensor);
+      expect(loaded).toEqual(await trainer.engine.read(tensor));
+    }
+  });
+});
+
+describe('a model in f32', () => {
+  it('is rounded when it is loaded into bf16', async () => {
+    const settings = tinySettings({ methods: 'lean', steps: 1 });
+    const directory = join(root, 'wide');
+    await using wide = await Trainer.open({ settings, data: tinyData(settings), engine: engineHere, directory });
+    await runAll(wide);
+    const narrow = tinySettings({ methods: 'lean', options: bf16, steps: 1 });
+    await using trainer = await Trainer.open({
+      settings: narrow,
+      data: tinyData(narrow),
+      engine: engineHere,
+      init: directory,
+    });
+    using engine = createReferenceEngine();
+    using expected = createModel(engine, tinyConfig, 4, 'bf16');
+    for (const [index, { tensor }] of expected.parameters.entries()) {
+      engine.write(tensor, await wide.engine.read(wide.model.parameters[index].tensor));
+      const loaded = await trainer.engine.read(trainer.model.parameters[index].tensor);
+      expect(Float64Array.from(loaded)).toEqual(await engine.read(tensor));
+    }
+  });
+});

@@ -8,6 +8,7 @@ import {
   methodOptions,
   modelOptions,
   offloadOptions,
+  refinementOptions,
   shapeOptions,
   trainingOptions,
 } from './options.js';
@@ -68,12 +69,10 @@ export const fineTune = {
 };
 export type FineTuneValues = CommandValues<typeof fineTune>;
 
-const { method: _, plan: __, ...refinements } = methodOptions;
-
 export const compare = {
   ...modelOptions,
   ...trainingOptions,
-  ...refinements,
+  ...refinementOptions,
   ...shapeOptions,
   ...offloadOptions,
   methods: defaulted('<list>', 'what to compare, + joins names: full,lean,fused-update+compact', parse.list, [

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../engine/errors.js';
-import { defaulted, defined, flagName, mergeOptions, optional, readOptions, required, toggle } from './option-table.js';
+import { flagName } from '../plan/flag-name.js';
+import { defaulted, defined, mergeOptions, optional, readOptions, required, toggle } from './option-table.js';
 import { positive, positiveInteger, list as words } from './value-parsers.js';
 
 const table = {

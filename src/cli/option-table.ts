@@ -1,4 +1,5 @@
 import { InputError } from '../engine/errors.js';
+import { flagName } from '../plan/flag-name.js';
 import { flag, type Parser } from './value-parsers.js';
 
 /** One option of a command: how it is shown, read, and what holds without it. */
@@ -47,11 +48,6 @@ export function required<T>(placeholder: string, description: string, parse: Par
 /** A flag, false where it is not given. */
 export function toggle(description: string): OptionSpec<boolean> {
   return { description, parse: flag, fallback: false, required: false };
-}
-
-/** `minLrRatio` → `--min-lr-ratio`. */
-export function flagName(key: string): string {
-  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /**

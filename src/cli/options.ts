@@ -20,13 +20,8 @@ export const modelOptions = {
   vocabSize: optional('<n>', "vocabulary size instead of the preset's", parse.positiveInteger),
 };
 
-export const methodOptions = {
-  method: optional(
-    '<names>',
-    'methods, comma-separated; compact plan --compare lists them (default: lean)',
-    parse.list,
-  ),
-  plan: optional('<file>', 'a plan document instead of --method', parse.text),
+/** What refines methods. */
+export const refinementOptions = {
   rank: optional(
     '<r>',
     'rank of sketches and subspaces: a whole number, or a ratio of the input width: 0.25, 1/4, n/4; of adapters: a whole number',
@@ -130,6 +125,16 @@ export const methodOptions = {
     parse.choice(['f32', 'bf16'] as const),
   ),
   masterWeights: toggle('an f32 copy of bf16 weights takes the updates, instead of stochastic rounding'),
+};
+
+export const methodOptions = {
+  method: optional(
+    '<names>',
+    'methods, comma-separated; compact plan --compare lists them (default: lean)',
+    parse.list,
+  ),
+  plan: optional('<file>', 'a plan document instead of --method', parse.text),
+  ...refinementOptions,
 };
 
 /** Where offloaded tensors go. */

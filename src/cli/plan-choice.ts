@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../engine/index.js';
 import type { ModelConfig } from '../models/index.js';
-import { type MemoryPlan, makePlan, optionOwners, parsePlan } from '../plan/index.js';
-import { defined, flagName, type OptionValues } from './option-table.js';
-import type { methodOptions } from './options.js';
+import { flagName } from '../plan/flag-name.js';
+import { formOptionOwners, type MemoryPlan, makePlan, optimizerOptionOwners, parsePlan } from '../plan/index.js';
+import { defined, type OptionValues } from './option-table.js';
+import { type methodOptions, refinementOptions } from './options.js';
 
 /** The options that refine a method. */
-export type Refinements = Omit<OptionValues<typeof methodOptions>, 'method' | 'plan'>;
+export type Refinements = OptionValues<typeof refinementOptions>;
 
 const usualMethods = ['lean'] as const;
 
@@ -28,82 +29,38 @@ export async function choosePlan(values: OptionValues<typeof methodOptions>, con
  * sketch, and so on.
  */
 export function planAmongOthers(methods: readonly string[], values: Refinements, config: ModelConfig): MemoryPlan {
-  const adapters = methods.some((name) => name.startsWith('lora'));
-  const {
-    saveMode,
-    lossChunk,
-    checkpointEvery,
-    checkpointLayers,
-    bits,
-    offloadFraction,
-    groups,
-    tokenRatio,
-    veloraScale,
-    alpha,
-    targetModules,
-    blockSize,
-    momentum,
-    updateRms,
-    switchEvery,
-    blockOrder,
-    basis,
-    dtype,
-    momentDtype,
-    masterWeights,
-    ...forSketches
-  } = refinementsIn(values);
-  const { rank } = forSketches;
-  const among = (...names: readonly string[]) => names.some((name) => methods.includes(name));
-  const sketches = methods.some((name) => name.startsWith('compact'));
-  const galore = methods.includes('galore');
-  const bases: readonly unknown[] = sketches
-    ? ['random', 'range-finder', 'prac']
-    : galore
-      ? ['svd', 'range-finder']
-      : [];
-  return planOf(
-    methods,
-    {
-      ...(sketches && forSketches),
-      ...(galore && { rank }),
-      ...(bases.includes(basis) && { basis }),
-      ...(adapters && rank && 'absolute' in rank && { rank }),
-      ...(adapters && { alpha, targetModules }),
-      ...ownOptions(methods, {
-        checkpointEvery,
-        checkpointLayers,
-        bits,
-        offloadFraction,
-        groups,
-        tokenRatio,
-        veloraScale,
-      }),
-      saveMode,
-      lossChunk,
-      blockSize: among('adam8bit') ? blockSize : undefined,
-      momentum: among('muon', 'adafactor', 'adalomo') ? momentum : undefined,
-      updateRms: among('muon') ? updateRms : undefined,
-      switchEvery: among('badam') ? switchEvery : undefined,
-      blockOrder: among('badam') ? blockOrder : undefined,
-      ...{ dtype, momentDtype, masterWeights: masterWeights ?? false },
-    },
-    config,
-  );
+  const given = refinementsIn(values);
+  const own = refinementNames.filter((name) => concerns(name, given, methods)).map((name) => [name, given[name]]);
+  return planOf(methods, Object.fromEntries(own), config);
 }
 
-/** Of the options that belong to one method, those of the methods at hand. */
-function ownOptions(methods: readonly string[], values: Pick<Refinements, keyof typeof optionOwners>) {
-  const of = <K extends keyof typeof optionOwners>(name: K) =>
-    methods.includes(optionOwners[name]) ? values[name] : undefined;
-  return {
-    checkpointEvery: of('checkpointEvery'),
-    checkpointLayers: of('checkpointLayers'),
-    bits: of('bits'),
-    offloadFraction: of('offloadFraction'),
-    groups: of('groups'),
-    tokenRatio: of('tokenRatio'),
-    veloraScale: of('veloraScale'),
-  };
+const ofEveryMethod: readonly string[] = ['saveMode', 'lossChunk', 'dtype', 'momentDtype', 'masterWeights'];
+const optionOwners: { readonly [name in string]?: string | readonly string[] } = {
+  ...formOptionOwners,
+  ...optimizerOptionOwners,
+};
+
+/** Whether a refinement says something about these methods; what has no owner is of sketches. */
+function concerns(name: keyof Refinements, { rank, basis }: Chosen, methods: readonly string[]): boolean {
+  if (ofEveryMethod.includes(name)) return true;
+  const owners = optionOwners[name];
+  if (owners !== undefined) return [owners].flat().some((owner) => methods.includes(owner));
+  const sketches = methods.some((method) => method.startsWith('compact'));
+  const adapters = methods.some((method) => method.startsWith('lora'));
+  const galore = methods.includes('galore');
+  switch (name) {
+    case 'rank':
+      return sketches || galore || (adapters && rank !== undefined && 'absolute' in rank);
+    case 'basis': {
+      const bases: readonly unknown[] = sketches ? ['random', 'range-finder', 'prac'] : ['svd', 'range-finder'];
+      return (sketches || galore) && bases.includes(basis);
+    }
+    case 'alpha':
+    case 'targetModules':
+      return adapters;
+    default:
+      return sketches;
+  }
 }
 
 /** What refines methods, with undefined for what was not said. */
@@ -114,43 +71,13 @@ function planOf(methods: readonly string[], values: Chosen, config: ModelConfig)
   return makePlan(methods, { layers, headWidth: hiddenSize / numAttentionHeads, ...defined(values) });
 }
 
+const refinementNames = Object.keys(refinementOptions) as readonly (keyof Refinements)[];
+
 /** The refinements among other values. */
-function refinementsIn(values: Refinements) {
-  const {
-    rank,
-    updateGap,
-    scale,
-    outputScale,
-    projection,
-    basis,
-    gradient,
-    refresh,
-    moments,
-    secondMoments,
-    warmRestart,
-  } = values;
-  const { sketchWhen, saveMode, lossChunk } = values;
-  const { checkpointEvery, checkpointLayers, bits, offloadFraction, groups, tokenRatio, veloraScale } = values;
-  const { alpha, targetModules, blockSize, momentum, updateRms, switchEvery, blockOrder } = values;
-  return {
-    ...{
-      rank,
-      updateGap,
-      scale,
-      outputScale,
-      projection,
-      basis,
-      gradient,
-      refresh,
-      moments,
-      secondMoments,
-      warmRestart,
-    },
-    ...{ sketchWhen, saveMode, lossChunk },
-    ...{ checkpointEvery, checkpointLayers, bits, offloadFraction, groups, tokenRatio, veloraScale },
-    ...{ alpha, targetModules, blockSize, momentum, updateRms, switchEvery, blockOrder },
-    ...{ dtype: values.dtype, momentDtype: values.momentDtype, masterWeights: values.masterWeights || undefined },
-  };
+function refinementsIn(values: Refinements): Chosen {
+  const refinements: Chosen = Object.fromEntries(refinementNames.map((name) => [name, values[name]]));
+  // A flag that is not there was not said.
+  return { ...refinements, masterWeights: values.masterWeights || undefined };
 }
 
 /** `lean+compact` → both names. */

@@ -1,7 +1,8 @@
 import { Command as Commander } from 'commander';
+import { flagName } from '../plan/flag-name.js';
 import type { Command } from './command.js';
 import { commands } from './command-table.js';
-import { flagName, type OptionTable } from './option-table.js';
+import type { OptionTable } from './option-table.js';
 import { globalOptions } from './options.js';
 
 /**

@@ -1,5 +1,6 @@
 import { InputError } from '../engine/index.js';
 import type { Form } from '../keep/index.js';
+import { flagName } from './flag-name.js';
 import { offloadRules, quantizedRules, sharedNormRules, stepSlopeRules } from './form-rules.js';
 import type { MethodName, RecipeOptions } from './recipes.js';
 import { checkpointEveryRules, type SaveMode, type SlotRule, saveModeRules, saveModeRulesOf } from './save-modes.js';
@@ -7,7 +8,7 @@ import { checkpointEveryRules, type SaveMode, type SlotRule, saveModeRules, save
 // The methods that keep tensors in other forms: how they go together with each other and with save modes.
 
 /** Options that refine one method only. */
-export const optionOwners = {
+export const formOptionOwners = {
   checkpointEvery: 'checkpoint',
   checkpointLayers: 'checkpoint',
   bits: 'mesa',
@@ -108,9 +109,8 @@ export function refuseFormClashes(
 /** @throws InputError where an option is given whose method is not */
 export function refuseLooseFormOptions(chosen: ReadonlySet<MethodName>, options: RecipeOptions): void {
   for (const name of ['bits', 'offloadFraction', 'groups', 'veloraScale', 'tokenRatio'] as const) {
-    const owner = optionOwners[name];
+    const owner = formOptionOwners[name];
     if (options[name] === undefined || chosen.has(owner)) continue;
-    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new InputError(`--${flag} has no meaning without ${owner}`, `add --method ${owner}`);
+    throw new InputError(`${flagName(name)} has no meaning without ${owner}`, `add --method ${owner}`);
   }
 }

@@ -13,11 +13,12 @@ export { recordedRates } from './cost/recorded.js';
 export type { Work } from './cost/work.js';
 export { dominatedChoices } from './dominated.js';
 export { type DryRun, dryRun, type PredictionRequest, planStep } from './dry-run.js';
-export { optionOwners } from './form-methods.js';
+export { formOptionOwners } from './form-methods.js';
 export { countPredicted, emptyBatch, evaluateBatch, type HostBatch, shapeKey } from './host-batch.js';
 
 export { bestFitBytes, type PackedLayout, packLayout } from './layout.js';
 export { type AdapterPlan, type MemoryPlan, parsePlan, type SketchPlan } from './memory-plan.js';
+export { optimizerOptionOwners } from './optimizer-recipe.js';
 export { matches } from './pattern.js';
 export { createPlannedModel } from './planned-model.js';
 export { type PeakBlock, type Prediction, predict } from './predict.js';

@@ -1,5 +1,6 @@
 import { InputError, most8bitBlock } from '../engine/index.js';
 import { adafactorDefaults, adam8bitDefaults, muonDefaults, type UpdateSpec } from '../optim/index.js';
+import { flagName } from './flag-name.js';
 import type { BlockCoordinatePlan, BlockOrder, OptimizerRule } from './memory-plan.js';
 
 /** Methods that say how parameters are updated and in what form that state is kept, each with one sentence for people. */
@@ -32,7 +33,9 @@ export interface OptimizerOptions {
 }
 
 /** What each option refines. */
-const refines: { readonly [K in Exclude<keyof OptimizerOptions, 'headWidth'>]: readonly OptimizerMethod[] } = {
+export const optimizerOptionOwners: {
+  readonly [K in Exclude<keyof OptimizerOptions, 'headWidth'>]: readonly OptimizerMethod[];
+} = {
   blockSize: ['adam8bit'],
   momentum: ['muon', 'adafactor', 'adalomo'],
   updateRms: ['muon'],
@@ -111,9 +114,12 @@ function muonRules({ momentum = muonDefaults.momentum, updateRms = muonDefaults.
 }
 
 function refuseLoose(names: readonly OptimizerMethod[], options: OptimizerOptions): void {
-  for (const [option, refined] of Object.entries(refines)) {
-    if (options[option as keyof typeof refines] === undefined || refined.some((name) => names.includes(name))) continue;
-    const flag = option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new InputError(`--${flag} has no meaning here`, `it refines ${refined.join(', ')}`);
+  for (const [option, refined] of Object.entries(optimizerOptionOwners)) {
+    if (
+      options[option as keyof typeof optimizerOptionOwners] === undefined ||
+      refined.some((name) => names.includes(name))
+    )
+      continue;
+    throw new InputError(`${flagName(option)} has no meaning here`, `it refines ${refined.join(', ')}`);
   }
 }

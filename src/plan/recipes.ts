@@ -1,4 +1,5 @@
 import { InputError, type QuantizedBits } from '../engine/index.js';
+import { flagName } from './flag-name.js';
 import { inputsOf, refuseFormClashes, refuseLooseFormOptions, restoringRules, standsOnFull } from './form-methods.js';
 import { subtokenWeights } from './form-rules.js';
 import { type AdapterPlan, type MemoryPlan, usualLossChunk } from './memory-plan.js';
@@ -210,8 +211,8 @@ function refuseLooseOptions(
 ): void {
   const refuse = (names: readonly (keyof RecipeOptions)[], method: string) => {
     const loose = names.find((name) => options[name] !== undefined);
-    const flag = loose?.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    if (flag) throw new InputError(`--${flag} has no meaning without a ${method} method`, `add --method ${method}`);
+    if (!loose) return;
+    throw new InputError(`${flagName(loose)} has no meaning without a ${method} method`, `add --method ${method}`);
   };
   if (!compact) refuse(sketchOptions.slice(subspace ? 2 : 0), 'compact');
   if (!compact && !subspace && !adapted) refuse(['rank'], 'compact');

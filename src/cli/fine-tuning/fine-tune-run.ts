@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { Tokenizer } from '../../data/index.js';
 import type { ScoreSummary } from '../../report/index.js';
 import {
-  type FineTuneReport,
   fineTune,
   resetResidentPeak,
   residentBytes,
@@ -14,11 +13,11 @@ import {
 import type { FineTuneValues } from '../command-options.js';
 import type { ModelChoice } from '../model-choice.js';
 import type { Output } from '../output.js';
-import { Progress } from '../progress.js';
+import { followSteps } from '../training/follow-steps.js';
 import { MetricsLog } from '../training/metrics-log.js';
 import { describeRun, makeDirectory } from '../training/run-directory.js';
 import { type RunSummary, summarize } from '../training/run-summary.js';
-import { memoryText, StepLine } from '../training/step-line.js';
+import { memoryText } from '../training/step-line.js';
 import type { TaskRun } from './task-run.js';
 
 /** Directory below a run's that holds the best weights, as a model of its own. */
@@ -76,7 +75,7 @@ export async function fineTuneRun(
     },
     signal,
   );
-  await follow(reports, log, output);
+  await followSteps(reports, log, output, { metricsOf: ({ score }) => score?.metrics });
 
   const seconds = earlierSeconds + (performance.now() - started) / 1000;
   const scores = scoreSummary(values.task, task.metrics[0], board);
@@ -125,22 +124,4 @@ function scoreSummary(task: string, metric: string, board: ScoreBoard): ScoreSum
     best: { step: best.step, value: board.valueOf(best) },
     evaluations: board.scores.map(({ step, metrics }) => ({ step, metrics })),
   };
-}
-
-async function follow(reports: AsyncIterable<FineTuneReport>, log: MetricsLog, output: Output): Promise<void> {
-  using progress = new Progress(output);
-  const line = new StepLine(undefined, log.metrics.at(-1)?.tokens ?? 0);
-  const text = (report: FineTuneReport) =>
-    progress.live ? `${line.text(report)}\n${memoryText(report.memory)}` : line.text(report);
-  let last: FineTuneReport | undefined;
-  for await (const report of reports) {
-    log.add(report, report.score?.metrics);
-    line.add(report);
-    last = report;
-    progress.show(() => text(report));
-  }
-  if (last) {
-    const report = last;
-    progress.finish(() => text(report));
-  }
 }

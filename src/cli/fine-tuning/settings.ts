@@ -4,6 +4,7 @@ import type { MemoryPlan } from '../../plan/index.js';
 import type { TrainingSettings } from '../../train/index.js';
 import type { FineTuneValues } from '../command-options.js';
 import { choosePlan } from '../plan-choice.js';
+import { chooseAdamSettings } from '../training/settings.js';
 
 /** Published fine-tuning settings of CompAct: r = 8 with α = 2, r = 4 with α = 4, T = 500; the exact layers are not scaled. */
 const compactDefaults = { rank: { absolute: 8 }, updateGap: 500, scaleTimesRank: 16 } as const;
@@ -37,7 +38,6 @@ export function fineTuningSettings(
   run: { readonly sequenceLength: number; readonly stepsPerEpoch: number },
 ): TrainingSettings {
   const steps = run.stepsPerEpoch * values.epochs;
-  const [beta1, beta2] = values.betas;
   return {
     config,
     plan,
@@ -51,7 +51,7 @@ export function fineTuningSettings(
       warmup: values.warmup ?? Math.round(0.06 * steps),
       minRatio: values.minLrRatio,
     },
-    optimizer: { beta1, beta2, epsilon: values.eps, epsilonForm: values.epsForm, weightDecay: values.weightDecay },
+    optimizer: chooseAdamSettings(values),
     clip: values.clip ?? null,
     seed: values.seed,
   };

@@ -20,7 +20,6 @@ function usualLearningRate({ optimizer }: MemoryPlan): number {
 /** Settings of a run from the options, with the defaults that depend on other options. */
 export function chooseSettings(values: TrainingValues, config: ModelConfig, plan: MemoryPlan): TrainingSettings {
   const { steps, warmup = Math.round(steps / 10) } = values;
-  const [beta1, beta2] = values.betas;
   return {
     config,
     plan,
@@ -34,16 +33,20 @@ export function chooseSettings(values: TrainingValues, config: ModelConfig, plan
       warmup,
       minRatio: values.minLrRatio,
     },
-    optimizer: {
-      beta1,
-      beta2,
-      epsilon: values.eps,
-      epsilonForm: values.epsForm,
-      weightDecay: values.weightDecay,
-    },
+    optimizer: chooseAdamSettings(values),
     clip: values.clip ?? null,
     seed: values.seed,
   };
+}
+
+/** The numbers that updates of all kinds share. */
+export function chooseAdamSettings({
+  betas: [beta1, beta2],
+  eps: epsilon,
+  epsForm: epsilonForm,
+  weightDecay,
+}: Pick<TrainingValues, 'betas' | 'eps' | 'epsForm' | 'weightDecay'>): TrainingSettings['optimizer'] {
+  return { beta1, beta2, epsilon, epsilonForm, weightDecay };
 }
 
 /** Where updates of the blocks are smaller than Adam's, the learning rate makes up for it. */

@@ -1,22 +1,16 @@
 import type { Tokenizer } from '../../data/index.js';
-import {
-  resetResidentPeak,
-  residentBytes,
-  type StepReport,
-  Trainer,
-  type TrainingSettings,
-} from '../../train/index.js';
+import { resetResidentPeak, residentBytes, Trainer, type TrainingSettings } from '../../train/index.js';
 import type { ModelChoice } from '../model-choice.js';
 import { chooseOffload } from '../offload-choice.js';
 import type { OptionValues } from '../option-table.js';
 import type { GlobalValues, offloadOptions } from '../options.js';
 import type { Output } from '../output.js';
-import { Progress } from '../progress.js';
 import type { RunData } from './data.js';
+import { followSteps } from './follow-steps.js';
 import { MetricsLog } from './metrics-log.js';
 import { describeRun } from './run-directory.js';
 import { type RunSummary, summarize } from './run-summary.js';
-import { memoryText, StepLine } from './step-line.js';
+import { memoryText } from './step-line.js';
 
 /** One run from its start, or from its checkpoint, to its end. */
 export interface RunRequest {
@@ -66,7 +60,7 @@ export async function trainRun(request: RunRequest, output: Output, signal: Abor
   output.note(`${request.name}: ${memoryText(trainer.prediction.memory)} (predicted)`);
 
   const firstStep = trainer.step;
-  await follow(trainer, log, request, output, signal);
+  await followSteps(trainer.run(signal), log, output, { name: request.showName ? request.name : undefined });
 
   const seconds = earlierSeconds + (performance.now() - started) / 1000;
   const summary = summarize(request, trainer, log.metrics, { seconds, residentBase });
@@ -93,28 +87,4 @@ function openTrainer({ directory, settings, data, options }: RunRequest): Promis
     ...(init !== undefined && { init }),
     ...(resume && { resume }),
   });
-}
-
-async function follow(
-  trainer: Trainer,
-  log: MetricsLog,
-  { name, showName }: RunRequest,
-  output: Output,
-  signal: AbortSignal,
-): Promise<void> {
-  using progress = new Progress(output);
-  const line = new StepLine(showName ? name : undefined, log.metrics.at(-1)?.tokens ?? 0);
-  const text = (report: StepReport) =>
-    progress.live ? `${line.text(report)}\n${memoryText(report.memory)}` : line.text(report);
-  let last: StepReport | undefined;
-  for await (const report of trainer.run(signal)) {
-    log.add(report);
-    line.add(report);
-    last = report;
-    progress.show(() => text(report));
-  }
-  if (last) {
-    const report = last;
-    progress.finish(() => text(report));
-  }
 }

@@ -47,14 +47,11 @@ const attempts = 4;
 export async function fitPlan(request: PredictionRequest, options: FitOptions): Promise<FittedPlan> {
   const paths = preparePaths(request, options);
   const fastestSeconds = (await paths[0].climb.fastest()).seconds;
-  const exact = await fitAmong(
-    paths.filter((path) => path.exact),
-    options,
-  );
+  const [exactPaths, otherPaths] = [paths.filter((path) => path.exact), paths.filter((path) => !path.exact)];
+  const exact = await fitAmong(exactPaths, options);
   if (exact && exact.seconds <= exactTolerance * fastestSeconds) return { ...exact, fastestSeconds };
-  const any = await fitAmong(paths, options);
-  // The search with more choices may end in a slower plan: the arena's gaps are seen only afterwards.
-  const best = exact && any && exact.seconds <= any.seconds ? exact : (any ?? exact);
+  const other = otherPaths.length > 0 ? await fitAmong(otherPaths, options) : undefined;
+  const best = exact && other && exact.seconds <= other.seconds ? exact : (other ?? exact);
   if (best) return { ...best, fastestSeconds };
   throw tooSmall((await finish(await smallest(paths))).prediction.arenaBytes, options);
 }

@@ -1,5 +1,6 @@
 // Our own engine, through the library as it was built.
 import { makePlan, Trainer } from '../../dist/index.js';
+import { tokenIds } from '../inputs.mjs';
 import { serve } from '../protocol.mjs';
 
 await serve(async (workload, { methods }) => {
@@ -17,7 +18,7 @@ await serve(async (workload, { methods }) => {
     tieWordEmbeddings: false,
     initializerRange: 0.02,
   };
-  const ids = Int32Array.from({ length: batch * seq }, (_, index) => (index * 7919) % vocab);
+  const ids = tokenIds(workload);
   const trainer = await Trainer.open({
     settings: {
       config,

@@ -1,8 +1,10 @@
 // jax-js on its WebAssembly backend: the whole step in one jit. Plain SGD, which favours it: our own step has AdamW.
 import { blockUntilReady, init, jit, nn, numpy as np, random, tree, valueAndGrad } from '@jax-js/jax';
+import { causalMask, rotaryTables, tokenIds } from '../inputs.mjs';
 import { serve } from '../protocol.mjs';
 
-await serve(async ({ hidden, mlp, layers, heads, vocab, batch, seq }) => {
+await serve(async (workload) => {
+  const { hidden, mlp, layers, heads, vocab, batch, seq } = workload;
   await init('wasm');
   const headSize = hidden / heads;
   let seed = 0;
@@ -23,17 +25,11 @@ await serve(async ({ hidden, mlp, layers, heads, vocab, batch, seq }) => {
       down: weight(mlp, hidden),
     })),
   };
-  const ids = Int32Array.from({ length: batch * seq }, (_, index) => (index * 7919) % vocab);
-  const tokens = np.array(ids);
-  const angles = Array.from({ length: seq * headSize }, (_, index) => {
-    const pair = (index % headSize) % (headSize / 2);
-    return Math.floor(index / headSize) / 10000 ** ((2 * pair) / headSize);
-  });
-  const cos = np.array(new Float32Array(angles.map(Math.cos))).reshape([seq, 1, headSize]);
-  const sin = np.array(new Float32Array(angles.map(Math.sin))).reshape([seq, 1, headSize]);
-  const mask = np
-    .array(Float32Array.from({ length: seq * seq }, (_, index) => (index % seq > Math.floor(index / seq) ? -1e9 : 0)))
-    .reshape([1, 1, seq, seq]);
+  const tokens = np.array(tokenIds(workload));
+  const tables = rotaryTables(workload);
+  const cos = np.array(tables.cos).reshape([seq, 1, headSize]);
+  const sin = np.array(tables.sin).reshape([seq, 1, headSize]);
+  const mask = np.array(causalMask(workload)).reshape([1, 1, seq, seq]);
 
   const rmsNorm = (x, gamma) => {
     const scale = np.sqrt(np.mean(np.square(x.ref), -1, { keepdims: true }).add(1e-6));

@@ -3,9 +3,11 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import { causalMask, rotaryTables, tokenIds } from '../inputs.mjs';
 import { serve } from '../protocol.mjs';
 
-await serve(async ({ hidden, mlp, layers, heads, vocab, batch, seq }) => {
+await serve(async (workload) => {
+  const { hidden, mlp, layers, heads, vocab, batch, seq } = workload;
   const folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
   setWasmPaths(join(folder, '/'));
   await tf.setBackend('wasm');
@@ -31,18 +33,11 @@ await serve(async ({ hidden, mlp, layers, heads, vocab, batch, seq }) => {
     up: weight(hidden, mlp),
     down: weight(mlp, hidden),
   }));
-  const ids = Int32Array.from({ length: batch * seq }, (_, index) => (index * 7919) % vocab);
-  const tokens = tf.tensor1d(ids, 'int32');
-  const angles = Array.from({ length: seq * headSize }, (_, index) => {
-    const pair = (index % headSize) % (headSize / 2);
-    return Math.floor(index / headSize) / 10000 ** ((2 * pair) / headSize);
-  });
-  const cos = tf.tensor(new Float32Array(angles.map(Math.cos)), [1, 1, seq, headSize]);
-  const sin = tf.tensor(new Float32Array(angles.map(Math.sin)), [1, 1, seq, headSize]);
-  const mask = tf.tensor(
-    Float32Array.from({ length: seq * seq }, (_, index) => (index % seq > Math.floor(index / seq) ? -1e9 : 0)),
-    [1, 1, seq, seq],
-  );
+  const tokens = tf.tensor1d(tokenIds(workload), 'int32');
+  const tables = rotaryTables(workload);
+  const cos = tf.tensor(tables.cos, [1, 1, seq, headSize]);
+  const sin = tf.tensor(tables.sin, [1, 1, seq, headSize]);
+  const mask = tf.tensor(causalMask(workload), [1, 1, seq, seq]);
 
   const rmsNorm = (x, gamma) => tf.mul(tf.div(x, tf.sqrt(tf.add(tf.mean(tf.mul(x, x), -1, true), 1e-6))), gamma);
   const rotate = (x) => {

@@ -76,6 +76,7 @@ struct AttentionShape {
 struct AttentionCall {
   Stored stored;
   AttentionShape shape;
+  const int32_t* keyRanges;  // may be null
   const void *query, *key, *value;
   void* out;
   float* logSumExp;
@@ -85,6 +86,7 @@ struct AttentionCall {
 struct AttentionBackwardCall {
   Stored stored;
   AttentionShape shape;
+  const int32_t* keyRanges;  // may be null
   const void *query, *key, *value, *out;
   const float* logSumExp;
   const void* dOut;
@@ -410,6 +412,84 @@ struct StreamCall {
   int64_t count, reads, updates, writes;
 };
 
+struct LayerNormCall {
+  const float *x, *weight, *bias;
+  float *out, *mean, *rstd;
+  int64_t tokens, width;
+  float epsilon;
+};
+
+struct LayerNormBackwardCall {
+  const float *x, *mean, *rstd, *weight, *dy;
+  float *dx, *dWeight, *dBias;  // dWeight and dBias may be null
+  int64_t tokens, width;
+  bool accumulate;
+  float* scratch;
+};
+
+struct GeluCall {
+  const float* x;
+  float* out;
+  int64_t count;
+  bool exact;
+};
+
+struct GeluBackwardCall {
+  const float *x, *dy;
+  float* dx;
+  int64_t count;
+  bool exact;
+};
+
+struct TanhCall {
+  const float* x;
+  float* out;
+  int64_t count;
+};
+
+struct TanhBackwardCall {
+  const float *y, *dy;
+  float* dx;
+  int64_t count;
+};
+
+struct AddBiasCall {
+  const float *x, *bias;
+  float* out;
+  int64_t rows, columns;
+};
+
+struct ColumnSumCall {
+  const float* x;
+  float* out;
+  int64_t rows, columns;
+  float* scratch;
+};
+
+struct DropoutCall {
+  const float *x, *residual;  // residual may be null
+  float* out;
+  uint8_t* mask;  // may be null
+  int64_t rows, columns;
+  uint32_t threshold, key0, key1;
+  float factor;
+};
+
+struct DropoutBackwardCall {
+  const float* dy;
+  const uint8_t* mask;
+  float* dx;
+  int64_t count;
+  float factor;
+};
+
+struct SquaredErrorCall {
+  const float *predictions, *targets;
+  float *loss, *dPredictions;  // dPredictions may be null
+  int64_t count;
+  double scale;
+};
+
 /** One kernel per op, compiled once per instruction set. */
 struct KernelTable {
   const char* name;
@@ -460,6 +540,17 @@ struct KernelTable {
   void (*channelScale)(Pool*, const ChannelScaleCall&);
   void (*limitGrowth)(Pool*, const LimitGrowthCall&);
   void (*stream)(Pool*, const StreamCall&);
+  void (*layerNorm)(Pool*, const LayerNormCall&);
+  void (*layerNormBackward)(Pool*, const LayerNormBackwardCall&);
+  void (*gelu)(Pool*, const GeluCall&);
+  void (*geluBackward)(Pool*, const GeluBackwardCall&);
+  void (*tanh)(Pool*, const TanhCall&);
+  void (*tanhBackward)(Pool*, const TanhBackwardCall&);
+  void (*addBias)(Pool*, const AddBiasCall&);
+  void (*columnSum)(Pool*, const ColumnSumCall&);
+  void (*dropout)(Pool*, const DropoutCall&);
+  void (*dropoutBackward)(Pool*, const DropoutBackwardCall&);
+  void (*squaredError)(Pool*, const SquaredErrorCall&);
   /** GFLOP/s of a loop of fused multiply-adds in registers, on the calling thread. */
   double (*peak)();
 };

@@ -1,9 +1,9 @@
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import type { ComputingEngine } from '../src/engine/index.js';
-import type { LlamaConfig } from '../src/models/index.js';
+import type { ModelConfig } from '../src/models/index.js';
 import { Trainer } from '../src/train/index.js';
-import { oddConfig, tinyBatch, tinyConfig } from './support/tiny.js';
+import { oddConfig, tinyBatch, tinyBert, tinyConfig, tinyGpt2, tinyRoberta } from './support/tiny.js';
 import {
   nativeMissing,
   nativeTitle,
@@ -121,12 +121,16 @@ const offloads: [string, TinySettings][] = [
   ['norm outputs', { methods: 'offload,msnorm', options: { offloadFraction: 0.7 } }],
 ];
 
-const shapes: [string, LlamaConfig][] = [
+const shapes: [string, ModelConfig][] = [
   ['the fixture', tinyConfig],
   ['grouped keys', shaped({ numKeyValueHeads: 2 })],
   ['a tied head', shaped({ tieWordEmbeddings: true })],
   ['odd widths', oddConfig],
   ['one block', shaped({ numHiddenLayers: 1, vocabSize: 7 })],
+  ['a BERT', tinyBert],
+  ['a BERT for a regression', { ...tinyBert, head: 'regression', labels: ['score'] }],
+  ['a RoBERTa for masked tokens', { ...tinyRoberta, head: 'masked-lm' }],
+  ['a GPT-2', tinyGpt2],
   ['three blocks', shaped({ numHiddenLayers: 3, hiddenSize: 24, intermediateSize: 50, vocabSize: 301 })],
 ];
 
@@ -172,27 +176,29 @@ describe.skipIf(nativeMissing)(nativeTitle('batches of other lengths than the lo
   /** Lengths in no order, some of them together in one step. */
   const lengths = [3, 16, 11, 11, 5, 16, 1, 2];
 
-  it.each(['full', 'lean', 'checkpoint', 'compact', 'compact,fused-update'])(
-    'train in the bytes that the longest is predicted to take: %s',
-    async (methods) => {
-      for (const accumulate of methods.includes('fused-update') ? [1] : [1, 2]) {
-        const settings = tinySettings({ methods, accumulate, steps: lengths.length / accumulate });
-        const data = {
-          fingerprint: 'several lengths',
-          batch: (index: number) => tinyBatch(settings.config, settings.batch, lengths[index], index),
-        };
-        await using trainer = await Trainer.open({ settings, data, engine: 'native', threads: 2 });
-        const { ledger, arena } = trainer.engine;
-        const reports = await runAll(trainer);
-        expect(reports).toHaveLength(lengths.length / accumulate);
-        expect(reports.at(-1)?.tokens).toBe(settings.batch * lengths.reduce((sum, length) => sum + length, 0));
-        // In no step do two of the longest come together.
-        if (accumulate === 1) expect(ledger.read().peak).toBe(trainer.prediction.memory.peak);
-        else expect(ledger.read().peak).toBeLessThanOrEqual(trainer.prediction.memory.peak);
-        expect(arena?.reserved, 'the arena never grows while training').toBe(trainer.prediction.arenaBytes);
-      }
-    },
+  const cases = ['full', 'lean', 'checkpoint', 'compact', 'compact,fused-update'].flatMap((methods) =>
+    (['llama', 'encoder'] as const).map((model): [string, string] => [methods, model]),
   );
+  it.each(cases)('train in the bytes that the longest is predicted to take: %s of a %s', async (methods, model) => {
+    const config = model === 'llama' ? tinyConfig : tinyBert;
+    for (const accumulate of methods.includes('fused-update') ? [1] : [1, 2]) {
+      const settings = tinySettings({ config, methods, accumulate, steps: lengths.length / accumulate });
+      const data = {
+        fingerprint: 'several lengths',
+        batch: (index: number) => tinyBatch(settings.config, settings.batch, lengths[index], index),
+        largest: tinyBatch(settings.config, settings.batch, 16),
+      };
+      await using trainer = await Trainer.open({ settings, data, engine: 'native', threads: 2 });
+      const { ledger, arena } = trainer.engine;
+      const reports = await runAll(trainer);
+      expect(reports).toHaveLength(lengths.length / accumulate);
+      expect(reports.at(-1)?.tokens).toBe(settings.batch * lengths.reduce((sum, length) => sum + length, 0));
+      // In no step do two of the longest come together.
+      if (accumulate === 1) expect(ledger.read().peak).toBe(trainer.prediction.memory.peak);
+      else expect(ledger.read().peak).toBeLessThanOrEqual(trainer.prediction.memory.peak);
+      expect(arena?.reserved, 'the arena never grows while training').toBe(trainer.prediction.arenaBytes);
+    }
+  });
 });
 
 describe('the reference engine takes the bytes that the dry run predicts', () => {

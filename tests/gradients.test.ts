@@ -2,11 +2,21 @@ import { describe, expect, it } from 'vitest';
 import type { Engine } from '../src/engine/index.js';
 import { deriveKey, threefry, uniform } from '../src/engine/index.js';
 import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
-import { type LlamaConfig, llamaShapes, type TrainableModel } from '../src/models/index.js';
-import { saveModes } from '../src/plan/index.js';
-import { gradientOf, oddConfig, relativeError, runPass, tinyBatch, tinyConfig, tinyPlan } from './support/tiny.js';
-
-const batches = [tinyBatch(oddConfig, 2, 5)];
+import { type ModelConfig, modelShapes, type TrainableModel } from '../src/models/index.js';
+import { type HostBatch, type RecipeOptions, saveModes } from '../src/plan/index.js';
+import {
+  gradientOf,
+  oddConfig,
+  oddSizes,
+  relativeError,
+  runPass,
+  tinyBatch,
+  tinyBert,
+  tinyConfig,
+  tinyGpt2,
+  tinyPlan,
+  tinyRoberta,
+} from './support/tiny.js';
 
 /** Moves every weight of the named parameter by step·direction. */
 function move(engine: Engine, name: string, direction: Float64Array, step: number) {
@@ -28,15 +38,16 @@ function randomDirection(length: number, stream: number): Float64Array {
 }
 
 async function expectTrueGradients(
-  config: LlamaConfig,
+  config: ModelConfig,
   methods: string,
   saveMode?: (typeof saveModes)[number],
   untrained = 0,
+  batches: readonly HostBatch[] = [tinyBatch(config, 2, 5)],
 ) {
   const engine = createReferenceEngine();
   const plan = tinyPlan(methods, config, saveMode && { saveMode });
-  const { gradients } = await runPass(engine, config, plan, batches);
-  expect(gradients.size).toBe(llamaShapes(config).size - untrained);
+  const { gradients } = await runPass(engine, config, plan, batches, { dropout: true });
+  expect(gradients.size).toBe(modelShapes(config).size - untrained);
   const step = 1e-4;
   for (const [index, [name, gradient]] of [...gradients].entries()) {
     const direction = randomDirection(gradient.length, index);
@@ -45,6 +56,7 @@ async function expectTrueGradients(
         await runPass(engine, config, plan, batches, {
           prepare: move(engine, name, direction, distance),
           backward: false,
+          dropout: true,
         })
       ).loss;
     // Fourth-order central difference: the truncation error is O(step⁴), rounding O(1e-16/step).
@@ -66,9 +78,49 @@ describe('gradients of a whole model agree with finite differences in float64', 
     expectTrueGradients(oddConfig, 'msnorm', undefined, 2 * oddConfig.numHiddenLayers));
   it('with an untied head, fused loss and elementwise replay', () =>
     expectTrueGradients({ ...oddConfig, tieWordEmbeddings: false, numKeyValueHeads: 2 }, 'lean'));
+
+  it('with several documents in a row', () => {
+    const host = { ...tinyBatch(oddConfig, 2, 5), documents: Int32Array.from([0, 0, 1, 1, 1, 0, 1, 1, 2, 2]) };
+    return expectTrueGradients(oddConfig, 'lean', undefined, 0, [host]);
+  });
+
+  const bert = { ...tinyBert, ...oddSizes };
+  const roberta = { ...tinyRoberta, ...oddSizes };
+  it.each([
+    ['a BERT for classes', bert, 'full'],
+    ['a BERT for a regression', { ...bert, head: 'regression', labels: ['score'] }, 'lean'],
+    ['a BERT for masked tokens', { ...bert, head: 'masked-lm' }, 'lean'],
+    ['the same with full logits', { ...bert, head: 'masked-lm', gelu: 'tanh' }, 'full'],
+    ['a RoBERTa for classes', roberta, 'checkpoint'],
+    ['a RoBERTa for masked tokens', { ...roberta, head: 'masked-lm' }, 'lean'],
+    ['a GPT-2', { ...tinyGpt2, ...oddSizes }, 'lean'],
+    ['a GPT-2 with a head of its own', { ...tinyGpt2, ...oddSizes, tieWordEmbeddings: false }, 'full'],
+  ] as [string, ModelConfig, string][])('of %s, with dropout', (_, config, methods) =>
+    expectTrueGradients(config, methods),
+  );
 });
 
 describe('every exact way of saving gives the same loss and gradients', () => {
+  it.each([
+    ['BERT', tinyBert],
+    ['RoBERTa', { ...tinyRoberta, head: 'masked-lm' }],
+    ['GPT-2', tinyGpt2],
+  ] as [string, ModelConfig][])('of a %s with dropout, to the last bit', async (_, config) => {
+    const engine = createReferenceEngine();
+    const host = [tinyBatch(config, 3, 9)];
+    const pass = (options: Partial<RecipeOptions>) =>
+      runPass(engine, config, tinyPlan('lean', config, options), host, { dropout: true });
+    const eager = await pass({ saveMode: 'eager' });
+    for (const options of [
+      ...saveModes.map((saveMode) => ({ saveMode })),
+      { saveMode: 'block', checkpointEvery: 2 } as const,
+    ]) {
+      const mode = await pass(options);
+      expect(mode.loss).toBe(eager.loss);
+      for (const [name, gradient] of eager.gradients) expect(mode.gradients.get(name), name).toEqual(gradient);
+    }
+  });
+
   for (const saveMode of saveModes) {
     it(`${saveMode} equals eager to the last bit`, async () => {
       const engine = createReferenceEngine();

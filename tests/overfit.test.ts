@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Trainer } from '../src/train/index.js';
+import { tinyBert, tinyGpt2, tinyRoberta } from './support/tiny.js';
 import { engineHere, shaped, type TinySettings, tinyData, tinySettings } from './support/training.js';
 
 /** Few different tokens, so that the next one can only be told from what came before it. */
@@ -74,6 +75,29 @@ const all: [string, TinySettings][] = [
 
 /** Float64 in plain TypeScript is slow: two methods show the point. */
 const methods = engineHere === 'native' ? all : all.slice(0, 2);
+
+/** Without dropout, which would have to be learnt around. */
+const still = { hiddenDropout: 0, classifierDropout: 0 };
+const others: [string, TinySettings][] = [
+  ['a BERT tells classes', { config: { ...tinyBert, ...still } }],
+  ['a BERT tells classes with dropout and sketches', { config: tinyBert, methods: 'compact', ...sketched }],
+  ['a BERT tells numbers', { config: { ...tinyBert, ...still, head: 'regression', labels: ['score'] } }],
+  ['a RoBERTa tells masked tokens', { config: { ...tinyRoberta, ...still, head: 'masked-lm' } }],
+  ['a GPT-2 continues', { config: { ...tinyGpt2, ...still, embeddingDropout: 0 } }],
+];
+
+describe.skipIf(engineHere !== 'native')('other models learn two sequences by heart', () => {
+  it.each(others)('%s', async (_, given) => {
+    const settings = tinySettings({ methods: 'lean', ...exact, steps: 150, ...given });
+    await using trainer = await Trainer.open({ settings, data: tinyData(settings, 1), engine: 'native', threads: 1 });
+    let best = Number.POSITIVE_INFINITY;
+    for await (const { loss } of trainer.run()) {
+      best = Math.min(best, loss);
+      if (best < 0.1) break;
+    }
+    expect(best).toBeLessThan(0.1);
+  });
+});
 
 describe(`a tiny model learns two sequences by heart (${engineHere} engine)`, () => {
   it.each(methods)('with %s, %j', async (names, given) => {

@@ -7,8 +7,9 @@ import { documentTokens, findCorpusFiles, loadTokenizer } from '../src/data/inde
 import { type Engine, openEngine, type Tensor } from '../src/engine/index.js';
 import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
 import {
+  type CausalModel,
+  createCausalModel,
   generate,
-  Llama,
   loadWeights,
   openModelSource,
   replaceFileWith,
@@ -42,12 +43,12 @@ describe.skipIf(absent)(title('stories260K, a LLaMA that somebody else trained')
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
   async function withModel<T>(
-    body: (parts: { engine: Awaited<ReturnType<typeof openEngine>>; model: Llama }) => Promise<T>,
+    body: (parts: { engine: Awaited<ReturnType<typeof openEngine>>; model: CausalModel }) => Promise<T>,
   ) {
     using engine = await openEngine(engineHere, { threads: 2 });
     {
       const { config } = openModelSource(directory);
-      using model = new Llama(engine, config, config.maxPositionEmbeddings);
+      using model = createCausalModel(engine, config, 512);
       loadWeights(engine, model.parameters, directory);
       await body({ engine, model });
     }

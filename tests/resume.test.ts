@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { hasCheckpoint, Trainer } from '../src/train/index.js';
+import { tinyBert, tinyGpt2, tinyRoberta } from './support/tiny.js';
 import { nativeMissing, nativeTitle, runAll, type TinySettings, tinyData, tinySettings } from './support/training.js';
 
 const files = ['model.safetensors', 'optimizer.safetensors', 'trainer_state.json'] as const;
@@ -77,6 +78,9 @@ const runs: [string, TinySettings][] = [
   ['msnorm', { methods: 'msnorm' }],
   ['bf16', { methods: 'lean', options: { dtype: 'bf16', momentDtype: 'bf16' } }],
   ['bf16 with master weights', { methods: 'compact', options: { dtype: 'bf16', masterWeights: true, updateGap: 4 } }],
+  ['an encoder with dropout', { methods: 'compact', config: tinyBert, options: { updateGap: 4 } }],
+  ['an encoder of masked tokens', { methods: 'full', config: { ...tinyRoberta, head: 'masked-lm' } }],
+  ['a GPT-2', { methods: 'lean', config: tinyGpt2, accumulate: 2 }],
   ['fused', { methods: 'compact,fused-update', options: { updateGap: 4 } }],
 ];
 

@@ -18,6 +18,7 @@ struct BackwardScratch {
   /** Pᵀ and dSᵀ as [keys, queries], and the same packed as A with queries as depth. */
   float *weights, *slopes, *weightTiles, *slopeTiles;
   float *logSumExp, *rowSums;
+  int32_t *firstKeys, *endKeys;
 
   BackwardScratch(const compact::AttentionBackwardCall& call, float* start, int thread) {
     const int64_t operand = compact::attentionOperandFloats(call.shape.headWidth);
@@ -30,6 +31,8 @@ struct BackwardScratch {
     for (float** piece : tiles) *piece = cursor.take(tile);
     logSumExp = cursor.take(attentionQueries);
     rowSums = cursor.take(attentionQueries);
+    firstKeys = reinterpret_cast<int32_t*>(cursor.take(attentionQueries));
+    endKeys = reinterpret_cast<int32_t*>(cursor.take(attentionQueries));
   }
 };
 
@@ -55,7 +58,8 @@ struct Backward {
 };
 
 /** Pᵀ from scores and dSᵀ from P and do·vᵀ, both in place, scale included in dSᵀ. */
-INLINE void scoreGradients(const BackwardScratch& scratch, int64_t keys, float scale, int64_t diagonal) {
+INLINE void scoreGradients(const BackwardScratch& scratch, int64_t firstKey, int64_t keys, float scale, int64_t diagonal,
+                           const KeyRanges& ranges) {
   const Vec factor = set(scale);
   for (int part = 0; part < queryVecs; part++) {
     const Vec logSumExp = load(scratch.logSumExp + part * lanes), rowSum = load(scratch.rowSums + part * lanes);
@@ -64,6 +68,7 @@ INLINE void scoreGradients(const BackwardScratch& scratch, int64_t keys, float s
       float* slope = scratch.slopes + key * attentionQueries + part * lanes;
       Vec p = exponential(sub(mul(factor, load(weight)), logSumExp));
       if (key > diagonal) p = select(seesKey(key - diagonal, part), p, zero());
+      if (ranges.first != nullptr) p = select(outsideRange(ranges, firstKey + key, part), zero(), p);
       store(weight, p);
       store(slope, mul(factor, mul(p, sub(load(slope), rowSum))));
     }
@@ -80,10 +85,10 @@ INLINE void storeRows(const float* sums, int64_t sumStep, T* out, int64_t step, 
   }
 }
 
-/** 64 keys against 64 queries of one head: adds to the sums of dk and dv, and in its turn to dq. */
+/** 64 keys against 64 queries of one head that see some of them: adds to the sums of dk and dv, and in its turn to dq. */
 template <class T>
 INLINE void attendTile(const Backward<T>& all, int64_t batch, int64_t head, int64_t firstQuery, int64_t firstKey,
-                       int64_t keys, bool first, const BackwardScratch& scratch) {
+                       int64_t keys, const KeyRanges& ranges, bool first, const BackwardScratch& scratch) {
   const AttentionShape& s = all.call.shape;
   const int64_t d = s.headWidth, queries = smaller(attentionQueries, s.queryLength - firstQuery);
   const HeadRows<const T> query = queryRows(s, from<T>(all.call.query, 0), batch, head);
@@ -100,7 +105,7 @@ INLINE void attendTile(const Backward<T>& all, int64_t batch, int64_t head, int6
   multiplyPacked({scratch.keyTiles, 0}, scratch.queryPanels, keys, queries, d, scratch.weights, attentionQueries, false);
   multiplyPacked({scratch.valueTiles, 0}, scratch.outPanels, keys, queries, d, scratch.slopes, attentionQueries, false);
   const int64_t diagonal = s.causal ? firstQuery + s.keyLength - s.queryLength - firstKey : s.keyLength;
-  scoreGradients(scratch, keys, s.scale, diagonal);
+  scoreGradients(scratch, firstKey, keys, s.scale, diagonal, ranges);
   packTiles({scratch.weights, attentionQueries, false}, keys, queries, scratch.weightTiles);
   packTiles({scratch.slopes, attentionQueries, false}, keys, queries, scratch.slopeTiles);
   multiplyPacked({scratch.weightTiles, 0}, scratch.outRows, keys, d, queries, scratch.valueSums, d, !first);
@@ -109,15 +114,16 @@ INLINE void attendTile(const Backward<T>& all, int64_t batch, int64_t head, int6
   const int64_t queryBlocks = ceilDiv(s.queryLength, attentionQueries);
   int32_t* turn = all.turns + (batch * s.heads + head) * queryBlocks + firstQuery / attentionQueries;
   const HeadRows<float> sums = queryRows(s, all.queryGradient, batch, head);
-  awaitTurn(turn, static_cast<int32_t>(firstKey / attentionKeys));
-  // The first keys are seen by every query, so they start dq.
+  const int32_t position = static_cast<int32_t>(firstKey / attentionKeys - ranges.from / attentionKeys);
+  awaitTurn(turn, position);
+  // The first keys that any of these queries sees start dq.
   multiplyPacked({scratch.slopes, attentionQueries}, scratch.keyRows, queries, d, keys, sums.row(firstQuery), sums.step,
-                 firstKey > 0);
-  if (sizeof(T) == 2 && firstKey + attentionKeys >= visibleKeys(s, firstQuery + queries)) {
+                 position > 0);
+  if (sizeof(T) == 2 && firstKey + attentionKeys >= ranges.to) {
     const HeadRows<T> dQuery = queryRows(s, from<T>(all.call.dQuery, 0), batch, head);
     storeRows(sums.row(firstQuery), sums.step, dQuery.row(firstQuery), dQuery.step, queries, d);
   }
-  passTurn(turn, static_cast<int32_t>(firstKey / attentionKeys + 1));
+  passTurn(turn, position + 1);
 }
 
 /** 64 keys of one key/value head of one sequence, against all queries that see any of them. */
@@ -135,11 +141,16 @@ INLINE void attendKeys(const Backward<T>& all, int64_t batch, int64_t keyValueHe
   bool first = true;
   for (int64_t head = keyValueHead * group; head < (keyValueHead + 1) * group; head++) {
     for (int64_t firstQuery = 0; firstQuery < s.queryLength; firstQuery += attentionQueries) {
-      if (firstKey >= visibleKeys(s, smaller(s.queryLength, firstQuery + attentionQueries))) continue;
-      attendTile(all, batch, head, firstQuery, firstKey, keys, first, scratch);
+      const int64_t queries = smaller(attentionQueries, s.queryLength - firstQuery);
+      const KeyRanges ranges = loadKeyRanges(all.call.keyRanges, batch * s.queryLength + firstQuery, queries,
+                                             visibleKeys(s, firstQuery + queries), scratch.firstKeys, scratch.endKeys);
+      if (firstKey >= ranges.to || firstKey + keys <= ranges.from) continue;
+      attendTile(all, batch, head, firstQuery, firstKey, keys, ranges, first, scratch);
       first = false;
     }
   }
+  // Keys that no query sees, padding for example.
+  for (int64_t i = 0; first && i < keys * d; i++) scratch.keySums[i] = scratch.valueSums[i] = 0;
   const HeadRows<T> dKey = keyRows(s, from<T>(all.call.dKey, 0), batch, keyValueHead);
   const HeadRows<T> dValue = keyRows(s, from<T>(all.call.dValue, 0), batch, keyValueHead);
   storeRows(scratch.keySums, d, dKey.row(firstKey), dKey.step, keys, d);

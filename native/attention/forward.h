@@ -18,7 +18,8 @@ struct OnlineSoftmax {
  * Turns scores Sᵀ [keys, 64] into exp(scale·s − max) in place, updates max and sum, and writes to `shrink` the factors by
  * which what was summed with the old max has to be multiplied.
  */
-INLINE void softmaxTile(OnlineSoftmax& state, float* scores, int64_t keys, float scale, int64_t diagonal, float* shrink) {
+INLINE void softmaxTile(OnlineSoftmax& state, float* scores, int64_t firstKey, int64_t keys, float scale, int64_t diagonal,
+                        const KeyRanges& ranges, float* shrink) {
   for (int part = 0; part < queryVecs; part++) {
     float* column = scores + part * lanes;
     Vec largest = state.largest[part];
@@ -27,6 +28,7 @@ INLINE void softmaxTile(OnlineSoftmax& state, float* scores, int64_t keys, float
       Vec s = mul(factor, load(column + key * attentionQueries));
       // Query i of the tile sees key j where i >= j − diagonal; the test is needed only for keys beyond the diagonal.
       if (key > diagonal) s = select(seesKey(key - diagonal, part), s, set(maskedScore));
+      if (ranges.first != nullptr) s = select(outsideRange(ranges, firstKey + key, part), set(maskedScore), s);
       store(column + key * attentionQueries, s);
       largest = max(largest, s);
     }
@@ -53,6 +55,7 @@ INLINE void scaleRows(float* out, int64_t step, const float* factors, int64_t ro
 
 struct ForwardScratch {
   float *queries, *keys, *values, *sums, *scores, *factors;
+  int32_t *firstKeys, *endKeys;
   ForwardScratch(const compact::AttentionCall& call, int thread) {
     const int64_t operand = compact::attentionOperandFloats(call.shape.headWidth);
     ScratchCursor cursor{call.scratch + thread * compact::attentionThreadFloats(call.shape.headWidth)};
@@ -62,6 +65,8 @@ struct ForwardScratch {
     sums = cursor.take(operand);
     scores = cursor.take(attentionQueries * attentionKeys);
     factors = cursor.take(attentionQueries);
+    firstKeys = reinterpret_cast<int32_t*>(cursor.take(attentionQueries));
+    endKeys = reinterpret_cast<int32_t*>(cursor.take(attentionQueries));
   }
 };
 
@@ -75,7 +80,9 @@ INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int
   const HeadRows<const T> key = keyRows(s, from<T>(call.key, 0), batch, keyValueHead);
   const HeadRows<const T> value = keyRows(s, from<T>(call.value, 0), batch, keyValueHead);
   const int64_t queries = smaller(attentionQueries, s.queryLength - firstQuery);
-  const int64_t keyEnd = visibleKeys(s, firstQuery + queries);
+  const KeyRanges ranges = loadKeyRanges(call.keyRanges, batch * s.queryLength + firstQuery, queries,
+                                         visibleKeys(s, firstQuery + queries), scratch.firstKeys, scratch.endKeys);
+  const int64_t start = ranges.from / attentionKeys * attentionKeys;
   packPanels(query.from(firstQuery, true), d, queries, scratch.queries);
   const int64_t filled = roundUp(queries, tileColumns);
   OnlineSoftmax state;
@@ -83,8 +90,8 @@ INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int
     state.largest[part] = set(maskedScore);
     state.sum[part] = zero();
   }
-  for (int64_t first = 0; first < keyEnd; first += attentionKeys) {
-    const int64_t keys = smaller(attentionKeys, keyEnd - first);
+  for (int64_t first = start; first < ranges.to; first += attentionKeys) {
+    const int64_t keys = smaller(attentionKeys, ranges.to - first);
     packTiles(key.from(first, false), keys, d, scratch.keys);
     packPanels(value.from(first, false), keys, d, scratch.values);
     multiplyPacked({scratch.keys, 0}, scratch.queries, keys, filled, d, scratch.scores, attentionQueries, false);
@@ -95,9 +102,9 @@ INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int
       }
     }
     const int64_t diagonal = s.causal ? firstQuery + s.keyLength - s.queryLength - first : s.keyLength;
-    softmaxTile(state, scratch.scores, keys, s.scale, diagonal, scratch.factors);
-    if (first > 0) scaleRows(scratch.sums, d, scratch.factors, queries, d);
-    multiplyPacked({scratch.scores, attentionQueries}, scratch.values, queries, d, keys, scratch.sums, d, first > 0);
+    softmaxTile(state, scratch.scores, first, keys, s.scale, diagonal, ranges, scratch.factors);
+    if (first > start) scaleRows(scratch.sums, d, scratch.factors, queries, d);
+    multiplyPacked({scratch.scores, attentionQueries}, scratch.values, queries, d, keys, scratch.sums, d, first > start);
   }
   float logSumExp[attentionQueries];
   for (int part = 0; part < queryVecs; part++) {

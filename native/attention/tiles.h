@@ -74,6 +74,39 @@ INLINE void multiplyPacked(TileSource a, const float* b, int64_t rows, int64_t c
   }
 }
 
+/** Which keys each of the 64 queries of a tile sees, [first, end), and what that means for the whole tile. */
+struct KeyRanges {
+  const int32_t *first, *end;  // of each query; null where there are none
+  int64_t from, to;            // keys that any query sees
+};
+
+/** Ranges of up to 64 queries from `row` on, written to `first` and `end`; the last one fills up the rest. */
+INLINE KeyRanges loadKeyRanges(const int32_t* ranges, int64_t row, int64_t queries, int64_t keyEnd, int32_t* first,
+                               int32_t* end) {
+  if (ranges == nullptr) return {nullptr, nullptr, 0, keyEnd};
+  KeyRanges found{first, end, keyEnd, 0};
+  for (int64_t i = 0; i < attentionQueries; i++) {
+    const int32_t* range = ranges + 2 * (row + smaller(i, queries - 1));
+    first[i] = range[0];
+    end[i] = range[1];
+    found.from = smaller(found.from, range[0]);
+    found.to = larger(found.to, range[1]);
+  }
+  found.to = smaller(found.to, keyEnd);
+  return found;
+}
+
+/** Lanes `part` of the queries that do not see `key`. */
+INLINE Mask outsideRange(const KeyRanges& ranges, int64_t key, int part) {
+  Words first, end;
+  __builtin_memcpy(&first, ranges.first + part * lanes, sizeof first);
+  __builtin_memcpy(&end, ranges.end + part * lanes, sizeof end);
+  const Words at = setWords(static_cast<uint32_t>(key)), one = setWords(1), none = setWords(0);
+  // key < first or end <= key, which is end < key + 1.
+  const Words outside = bitOr(select(lessSigned(at, first), one, none), select(lessSigned(end, add(at, one)), one, none));
+  return lessSigned(none, outside);
+}
+
 /** Lanes `part` of 64 queries that see `key`: query i sees keys 0 … i + Tk − Tq. `firstQuery` counts from the tile's start. */
 INLINE Mask seesKey(int64_t firstQuery, int part) {
   return lessSigned(setWords(static_cast<uint32_t>(static_cast<int32_t>(firstQuery - 1))),

@@ -79,9 +79,9 @@ class Reader {
   }
 
   float* floats(int64_t count) { return static_cast<float*>(range(count, sizeof(float))); }
+  uint8_t* bytes(int64_t count) { return static_cast<uint8_t*>(range(count, 1)); }
   int32_t* integers(int64_t count) { return static_cast<int32_t*>(range(count, sizeof(int32_t))); }
   uint16_t* halves(int64_t count) { return static_cast<uint16_t*>(range(count, sizeof(uint16_t))); }
-  uint8_t* bytes(int64_t count) { return static_cast<uint8_t*>(range(count, 1)); }
 
   /** Null where TypeScript wrote −1. */
   void* optionalRange(int64_t count, int64_t width) {
@@ -95,6 +95,8 @@ class Reader {
   void* values(Stored stored, int64_t count) { return range(count, bytesOf(stored)); }
   void* optionalValues(Stored stored, int64_t count) { return optionalRange(count, bytesOf(stored)); }
   float* optionalFloats(int64_t count) { return static_cast<float*>(optionalRange(count, sizeof(float))); }
+  int32_t* optionalIntegers(int64_t count) { return static_cast<int32_t*>(optionalRange(count, sizeof(int32_t))); }
+  uint8_t* optionalBytes(int64_t count) { return static_cast<uint8_t*>(optionalRange(count, 1)); }
 
  private:
   const double* slots_;

@@ -16,6 +16,9 @@ struct Runner {
   bool ok() const { return read.refusal() == nullptr; }
 };
 
+/** Partial sums over rows; `normBlockRows` of the contract. */
+int64_t rowBlocks(int64_t rows) { return (rows + 63) / 64; }
+
 /** Token ids and targets come from data; a wrong one must not become a wild address. */
 void checkIds(Reader& read, const int32_t* ids, int64_t count, int64_t limit, bool mayIgnore) {
   if (read.refusal() != nullptr) return;
@@ -132,6 +135,16 @@ AttentionShape attentionShape(Reader& read) {
   return s;
 }
 
+/** Every query must see at least one key of its sequence; a wrong range must not become a wild address. */
+void checkKeyRanges(Reader& read, const int32_t* ranges, const AttentionShape& s) {
+  if (read.refusal() != nullptr || ranges == nullptr) return;
+  for (int64_t row = 0; row < s.batch * s.queryLength; row++) {
+    const int64_t seen = s.causal ? row % s.queryLength + s.keyLength - s.queryLength + 1 : s.keyLength;
+    const int64_t first = ranges[2 * row], end = ranges[2 * row + 1];
+    if (first < 0 || end > s.keyLength || first >= end || first >= seen) return read.refuse("NATIVE_ARGUMENTS");
+  }
+}
+
 int64_t attentionFloats(Reader& read, int64_t batch, int64_t length, int64_t heads, int64_t width) {
   return read.product(read.product(read.product(batch, length), heads), width);
 }
@@ -147,6 +160,8 @@ void attention(Runner& r) {
   c.value = r.read.values(c.stored, keys);
   c.out = r.read.values(c.stored, queries);
   c.logSumExp = r.read.floats(attentionFloats(r.read, s.batch, s.queryLength, s.heads, 1));
+  c.keyRanges = r.read.optionalIntegers(attentionFloats(r.read, s.batch, s.queryLength, 2, 1));
+  checkKeyRanges(r.read, c.keyRanges, s);
   if (!r.ok()) return;
   c.scratch = r.read.floats(poolThreads(r.pool) * attentionThreadFloats(s.headWidth));
   if (r.ok()) r.kernels.attention(r.pool, c);
@@ -168,6 +183,8 @@ void attentionBackward(Runner& r) {
   c.dQuery = r.read.values(c.stored, queries);
   c.dKey = r.read.values(c.stored, keys);
   c.dValue = r.read.values(c.stored, keys);
+  c.keyRanges = r.read.optionalIntegers(attentionFloats(r.read, s.batch, s.queryLength, 2, 1));
+  checkKeyRanges(r.read, c.keyRanges, s);
   if (!r.ok()) return;
   const AttentionSharedFloats shared(s, c.stored);
   c.scratch = r.read.floats(shared.floats() + poolThreads(r.pool) * attentionThreadFloats(s.headWidth));
@@ -646,6 +663,127 @@ void limitGrowth(Runner& r) {
   if (r.ok()) r.kernels.limitGrowth(r.pool, c);
 }
 
+void layerNorm(Runner& r) {
+  LayerNormCall c{};
+  c.tokens = r.read.extent(), c.width = r.read.extent();
+  c.epsilon = r.read.real();
+  const int64_t count = r.read.product(c.tokens, c.width);
+  c.x = r.read.floats(count);
+  c.weight = r.read.floats(c.width);
+  c.bias = r.read.floats(c.width);
+  c.out = r.read.floats(count);
+  c.mean = r.read.floats(c.tokens);
+  c.rstd = r.read.floats(c.tokens);
+  if (r.ok()) r.kernels.layerNorm(r.pool, c);
+}
+
+void layerNormBackward(Runner& r) {
+  LayerNormBackwardCall c{};
+  c.tokens = r.read.extent(), c.width = r.read.extent();
+  c.accumulate = r.read.flag();
+  const int64_t count = r.read.product(c.tokens, c.width);
+  c.x = r.read.floats(count);
+  c.mean = r.read.floats(c.tokens);
+  c.rstd = r.read.floats(c.tokens);
+  c.weight = r.read.floats(c.width);
+  c.dy = r.read.floats(count);
+  c.dx = r.read.floats(count);
+  c.dWeight = r.read.optionalFloats(c.width);
+  c.dBias = r.read.optionalFloats(c.width);
+  const int64_t sums = (c.dWeight != nullptr ? 1 : 0) + (c.dBias != nullptr ? 1 : 0);
+  if (sums > 0) c.scratch = r.read.floats(r.read.product(sums * rowBlocks(c.tokens), c.width));
+  if (r.ok()) r.kernels.layerNormBackward(r.pool, c);
+}
+
+void gelu(Runner& r) {
+  GeluCall c{};
+  c.count = r.read.extent();
+  c.exact = r.read.flag();
+  c.x = r.read.floats(c.count);
+  c.out = r.read.floats(c.count);
+  if (r.ok()) r.kernels.gelu(r.pool, c);
+}
+
+void geluBackward(Runner& r) {
+  GeluBackwardCall c{};
+  c.count = r.read.extent();
+  c.exact = r.read.flag();
+  c.x = r.read.floats(c.count);
+  c.dy = r.read.floats(c.count);
+  c.dx = r.read.floats(c.count);
+  if (r.ok()) r.kernels.geluBackward(r.pool, c);
+}
+
+void tanh(Runner& r) {
+  TanhCall c{};
+  c.count = r.read.extent();
+  c.x = r.read.floats(c.count);
+  c.out = r.read.floats(c.count);
+  if (r.ok()) r.kernels.tanh(r.pool, c);
+}
+
+void tanhBackward(Runner& r) {
+  TanhBackwardCall c{};
+  c.count = r.read.extent();
+  c.y = r.read.floats(c.count);
+  c.dy = r.read.floats(c.count);
+  c.dx = r.read.floats(c.count);
+  if (r.ok()) r.kernels.tanhBackward(r.pool, c);
+}
+
+void addBias(Runner& r) {
+  AddBiasCall c{};
+  c.rows = r.read.extent(), c.columns = r.read.extent();
+  c.x = r.read.floats(r.read.product(c.rows, c.columns));
+  c.bias = r.read.floats(c.columns);
+  c.out = r.read.floats(r.read.product(c.rows, c.columns));
+  if (r.ok()) r.kernels.addBias(r.pool, c);
+}
+
+void columnSum(Runner& r) {
+  ColumnSumCall c{};
+  c.rows = r.read.extent(), c.columns = r.read.extent();
+  c.x = r.read.floats(r.read.product(c.rows, c.columns));
+  c.out = r.read.floats(c.columns);
+  c.scratch = r.read.floats(r.read.product(rowBlocks(c.rows), c.columns));
+  if (r.ok()) r.kernels.columnSum(r.pool, c);
+}
+
+void dropout(Runner& r) {
+  DropoutCall c{};
+  c.rows = r.read.extent(), c.columns = r.read.extent();
+  c.threshold = r.read.word();
+  c.factor = r.read.real();
+  c.key0 = r.read.word(), c.key1 = r.read.word();
+  const int64_t count = r.read.product(c.rows, c.columns);
+  c.x = r.read.floats(count);
+  c.residual = r.read.optionalFloats(count);
+  c.out = r.read.floats(count);
+  c.mask = r.read.optionalBytes(count);
+  if (r.ok()) r.kernels.dropout(r.pool, c);
+}
+
+void dropoutBackward(Runner& r) {
+  DropoutBackwardCall c{};
+  c.count = r.read.extent();
+  c.factor = r.read.real();
+  c.dy = r.read.floats(c.count);
+  c.mask = r.read.bytes(c.count);
+  c.dx = r.read.floats(c.count);
+  if (r.ok()) r.kernels.dropoutBackward(r.pool, c);
+}
+
+void squaredError(Runner& r) {
+  SquaredErrorCall c{};
+  c.count = r.read.extent();
+  c.scale = r.read.number();
+  c.predictions = r.read.floats(c.count);
+  c.targets = r.read.floats(c.count);
+  c.loss = r.read.floats(1);
+  c.dPredictions = r.read.optionalFloats(c.count);
+  if (r.ok()) r.kernels.squaredError(r.pool, c);
+}
+
 using OpFunction = void (*)(Runner&);
 
 constexpr OpFunction opFunctions[] = {
@@ -657,6 +795,8 @@ constexpr OpFunction opFunctions[] = {
     fastMatrix, fastProject, fastExpand,
     adam8bitDirection, adamMiniDirection, adafactorDirection, normalize,
     singularVectors, channelScale, limitGrowth,
+    layerNorm, layerNormBackward, gelu, geluBackward, tanh, tanhBackward, addBias, columnSum, dropout, dropoutBackward,
+    squaredError,
 };
 
 }  // namespace

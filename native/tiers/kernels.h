@@ -4,16 +4,21 @@
 // external linkage would become a weak symbol, of which the linker keeps one copy for all tiers, perhaps the AVX-512 one.
 #pragma once
 #include "../activations/step-slope.h"
+#include "../activations/gelu.h"
 #include "../activations/swiglu.h"
 #include "../attention/backward.h"
 #include "../attention/forward.h"
 #include "../calls.h"
+#include "../elementwise/bias.h"
 #include "../elementwise/elementwise.h"
 #include "../embedding/embedding.h"
 #include "../gemm/gemm.h"
 #include "../linear-algebra/singular-vectors.h"
 #include "../loss/cross-entropy.h"
 #include "../loss/log-softmax.h"
+#include "../loss/squared-error.h"
+#include "../norms/column-sums.h"
+#include "../norms/layer-norm.h"
 #include "../norms/rms-norm.h"
 #include "../norms/rope.h"
 #include "../optimizer/adafactor.h"
@@ -26,6 +31,7 @@
 #include "../peak/stream.h"
 #include "../quantize/quantize.h"
 #include "../random/fast-projection.h"
+#include "../random/dropout.h"
 #include "../random/orthonormalize.h"
 #include "../random/random.h"
 #include "../subtoken/subtoken.h"
@@ -83,6 +89,17 @@ constexpr compact::KernelTable kernelTable(const char* name) {
       channelScaleKernel,
       limitGrowthKernel,
       streamKernel,
+      layerNormKernel,
+      layerNormBackwardKernel,
+      geluKernel,
+      geluBackwardKernel,
+      tanhKernel,
+      tanhBackwardKernel,
+      addBiasKernel,
+      columnSumKernel,
+      dropoutKernel,
+      dropoutBackwardKernel,
+      squaredErrorKernel,
       peakF32,
   };
 }

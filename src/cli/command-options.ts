@@ -130,6 +130,12 @@ export type PaperValues = CommandValues<typeof paper>;
 export const tokenizerTrain = {
   data: dataOptions.data,
   vocabSize: required('<n>', 'size of the vocabulary, at least 257', parse.positiveInteger),
+  kind: defaulted(
+    '<name>',
+    'gpt2 for models that continue text, roberta for encoders (with a mask)',
+    parse.choice(['gpt2', 'roberta'] as const),
+    'gpt2' as const,
+  ),
   out: required('<dir>', 'directory for tokenizer.json', parse.text),
 };
 export type TokenizerTrainValues = CommandValues<typeof tokenizerTrain>;

@@ -169,6 +169,11 @@ export const trainingOptions = {
   val: optional('<paths>', 'held-out data', parse.list),
   valFraction: optional('<f>', 'hold out the last fraction of the data', parse.fraction),
   maxEvalWindows: optional('<n>', 'evaluate at most so many windows', parse.positiveInteger),
+  objective: optional(
+    '<name>',
+    'clm: the next token; mlm: masked tokens (default: what the model is made for)',
+    parse.choice(['clm', 'mlm'] as const),
+  ),
   order: defaulted(
     '<order>',
     'shuffled or sequential',

@@ -3,6 +3,7 @@
  * Buffers and ops: the op contract, tensors, the ledger, and three engines that share them.
  */
 export { Arena, aligned, FreeList, LayoutError, type StaticLayout } from './arena.js';
+export type { GeluForm } from './contract/activation.js';
 export { most8bitBlock } from './contract/adam-8bit.js';
 export { type FastFamily, fastFamilies, hadamardSize } from './contract/fast-projection.js';
 export { type Kernels, type OpArgs, type OpName, opNames, ops } from './contract/index.js';

@@ -36,6 +36,7 @@ export const randomDomains = {
   subspace: 8,
   keeping: 9,
   weightRounding: 10,
+  masking: 11,
 } as const;
 export type RandomDomain = keyof typeof randomDomains;
 

@@ -1,6 +1,13 @@
-import type { Engine, FloatType } from '../engine/index.js';
-import { Llama, llamaShapes } from './llama.js';
-import type { ModelConfig } from './model-config.js';
+import { type Engine, type FloatType, InputError } from '../engine/index.js';
+import type { CausalModel } from './causal-model.js';
+import { Encoder } from './encoder.js';
+import { encoderFiles } from './encoder-files.js';
+import { encoderShapes } from './encoder-shapes.js';
+import type { FileFormat } from './file-format.js';
+import { Gpt2, gpt2Shapes } from './gpt2.js';
+import { gpt2Files } from './gpt2-files.js';
+import { Llama, llamaFiles, llamaShapes } from './llama.js';
+import { isEncoder, type ModelConfig } from './model-config.js';
 import type { TrainableModel } from './trainable-model.js';
 
 /**
@@ -15,10 +22,42 @@ export function createModel(
   positions: number,
   dtype: FloatType = 'f32',
 ): TrainableModel {
-  return new Llama(engine, config, positions, dtype);
+  if (!isEncoder(config)) return createCausalModel(engine, config, positions, dtype);
+  refuseNarrow(config, dtype);
+  return new Encoder(engine, config);
+}
+
+/**
+ * Like `createModel`, for a model that continues text.
+ *
+ * @throws InputError if it is none
+ */
+export function createCausalModel(
+  engine: Engine,
+  config: ModelConfig,
+  positions: number,
+  dtype: FloatType = 'f32',
+): CausalModel {
+  if (isEncoder(config)) {
+    throw new InputError(`a ${config.modelType} does not continue text`, 'name a llama or gpt2');
+  }
+  if (config.modelType === 'llama') return new Llama(engine, config, positions, dtype);
+  refuseNarrow(config, dtype);
+  return new Gpt2(engine, config);
+}
+
+function refuseNarrow({ modelType }: ModelConfig, dtype: FloatType): void {
+  if (dtype !== 'f32') throw new InputError(`a ${modelType} is not trained in ${dtype}`, 'leave out --dtype');
 }
 
 /** The shapes of all weights by their names in the program. */
 export function modelShapes(config: ModelConfig): ReadonlyMap<string, readonly number[]> {
-  return llamaShapes(config);
+  if (isEncoder(config)) return encoderShapes(config);
+  return config.modelType === 'gpt2' ? gpt2Shapes(config) : llamaShapes(config);
+}
+
+/** How the weights lie in files. */
+export function modelFiles(config: ModelConfig): FileFormat {
+  if (isEncoder(config)) return encoderFiles(config);
+  return config.modelType === 'gpt2' ? gpt2Files(config) : llamaFiles(config);
 }

@@ -1,7 +1,7 @@
 import { deriveKey, type Engine, InputError, threefry, uniform } from '../engine/index.js';
 import { Tape } from '../tape/index.js';
+import type { CausalModel } from './causal-model.js';
 import { KeyValueCache } from './key-value-cache.js';
-import type { Llama } from './llama.js';
 
 export interface GenerationOptions {
   /** Tokens to add at most; generation also ends at the model's context length and at an end-of-text token. */
@@ -22,7 +22,7 @@ export interface GenerationOptions {
  */
 export async function* generate(
   engine: Engine,
-  model: Llama,
+  model: CausalModel,
   prompt: readonly number[],
   options: GenerationOptions,
 ): AsyncGenerator<number, void, void> {

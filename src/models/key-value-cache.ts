@@ -1,6 +1,6 @@
 import { type Engine, type FloatType, InputError, rows, type Tensor } from '../engine/index.js';
 import type { Tape, Value } from '../tape/index.js';
-import type { LlamaConfig } from './llama-config.js';
+import type { CausalConfig } from './model-config.js';
 
 /** Keys and values of the tokens generated so far, one sequence, so that each new token costs one row per layer. */
 export class KeyValueCache implements Disposable {
@@ -9,10 +9,11 @@ export class KeyValueCache implements Disposable {
   readonly #capacity: number;
   #length = 0;
 
-  constructor(engine: Engine, config: LlamaConfig, capacity: number, dtype: FloatType = 'f32') {
+  constructor(engine: Engine, config: CausalConfig, capacity: number, dtype: FloatType = 'f32') {
     this.#engine = engine;
     this.#capacity = capacity;
-    const width = (config.hiddenSize / config.numAttentionHeads) * config.numKeyValueHeads;
+    const heads = config.modelType === 'llama' ? config.numKeyValueHeads : config.numAttentionHeads;
+    const width = (config.hiddenSize / config.numAttentionHeads) * heads;
     const make = (name: string) => engine.allocate({ shape: [capacity, width], dtype, role: 'data', name });
     this.#layers = Array.from({ length: config.numHiddenLayers }, (_, layer) => ({
       key: make(`cache.${layer}.key`),

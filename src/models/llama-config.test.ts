@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../engine/index.js';
-import { parseLlamaConfig, toLlamaJson } from './llama-config.js';
+import { parseLlamaConfig } from './llama-config.js';
+import { parseModelConfig, toHuggingFaceConfig } from './model-config.js';
 import { presets } from './presets.js';
 
 /** The fields that Hugging Face's own files have. */
@@ -80,10 +81,10 @@ describe('a config.json', () => {
     });
   });
 
-  it('comes back the same after writing', () => {
+  it('comes back the same after writing, of whatever model', () => {
     for (const config of [...Object.values(presets), { ...presets['llama-9m'], bosTokenId: 0, eosTokenId: 3 }]) {
-      const json: unknown = JSON.parse(JSON.stringify(toLlamaJson(config)));
-      expect(parseLlamaConfig(json, 'config.json')).toEqual(config);
+      const json: unknown = JSON.parse(JSON.stringify(toHuggingFaceConfig(config)));
+      expect(parseModelConfig(json, 'config.json')).toEqual(config);
     }
   });
 

@@ -73,7 +73,9 @@ describe('the presets', () => {
     expect(sizes.reduce((a, b) => a + b, 0)).toBe(expected);
   });
 
-  it('are all of them', () => expect(Object.keys(presets)).toHaveLength(10));
+  it('are all of them', () => {
+    expect(Object.keys(presets).filter((name) => name.startsWith('llama-'))).toHaveLength(10);
+  });
 });
 
 describe('the weights', () => {

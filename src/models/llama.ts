@@ -14,10 +14,12 @@ import {
   type Tape,
   type Value,
 } from '../tape/index.js';
+import type { CausalModel } from './causal-model.js';
+import { alwaysDerived, type FileFormat, plainFormat } from './file-format.js';
 import type { KeyValueCache } from './key-value-cache.js';
 import type { LlamaConfig } from './llama-config.js';
 import { makeRopeTables } from './rope-tables.js';
-import type { LossForm, MergeableNorm, SketchableLinear, TokenBatch, TrainableModel } from './trainable-model.js';
+import type { LossForm, MergeableNorm, SketchableLinear, TokenBatch } from './trainable-model.js';
 
 /** Weights of one block. */
 interface Block {
@@ -55,16 +57,23 @@ export function llamaShapes(config: LlamaConfig): ReadonlyMap<string, readonly n
   return shapes;
 }
 
+/** Hugging Face's names are the program's. A tied model may be stored with its head written out once more. */
+export function llamaFiles(config: LlamaConfig): FileFormat {
+  const derived = config.tieWordEmbeddings ? new RegExp(`${alwaysDerived.source}|^lm_head\\.weight$`) : alwaysDerived;
+  return { ...plainFormat(llamaShapes(config).keys()), derived };
+}
+
 /**
  * LLaMA: pre-norm blocks of RMSNorm, rotary attention with grouped keys and values, SwiGLU; weights [out, in] under
  * Hugging Face's names.
  */
-export class Llama implements TrainableModel {
+export class Llama implements CausalModel {
   readonly config: LlamaConfig;
   /** Longest sequence that can be run. */
   readonly positions: number;
   readonly dtype: FloatType;
   readonly parameters: readonly Parameter[];
+  readonly files: FileFormat;
   readonly #engine: Engine;
   readonly #blocks: readonly Block[];
   readonly #embedding: Parameter;
@@ -83,6 +92,7 @@ export class Llama implements TrainableModel {
     this.config = config;
     this.positions = positions;
     this.dtype = dtype;
+    this.files = llamaFiles(config);
     const byName = new Map<string, Parameter>();
     for (const [name, shape] of llamaShapes(config)) {
       byName.set(name, new Parameter(name, engine.allocate({ shape, dtype, role: 'weight', name })));
@@ -225,7 +235,7 @@ export class Llama implements TrainableModel {
     layer: number,
     block: Block,
     x: Value,
-    { batch, sequenceLength }: TokenBatch,
+    { batch, sequenceLength, keyRanges }: TokenBatch,
     cache?: KeyValueCache,
   ): Value {
     const { numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, rmsNormEps } = this.config;
@@ -238,7 +248,7 @@ export class Llama implements TrainableModel {
     const query = rope(tape, `${at}.self_attn.query`, q, this.#rope, sequenceLength, offset);
     const rotatedKey = rope(tape, `${at}.self_attn.key`, k, this.#rope, sequenceLength, offset);
     const [key, value] = cache ? cache.extend(tape, layer, rotatedKey, v) : [rotatedKey, v];
-    const options = { batch, heads, keyValueHeads, causal: true };
+    const options = { batch, heads, keyValueHeads, causal: true, keyRanges };
     const context = attention(tape, `${at}.self_attn`, query, key, value, options);
     tape.release(query, key, value);
     const out = linear(tape, `${at}.self_attn.o_proj`, context, block.output, x);

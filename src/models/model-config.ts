@@ -1,12 +1,20 @@
 import { z } from 'zod';
 import { type FloatType, InputError } from '../engine/index.js';
+import { type EncoderConfig, encoderPositions, parseEncoderConfig, toEncoderJson } from './encoder-config.js';
+import { type Gpt2Config, parseGpt2Config, toGpt2Json } from './gpt2-config.js';
 import { type LlamaConfig, parseLlamaConfig, toLlamaJson } from './llama-config.js';
 
 /** Configuration of any model; `modelType` is Hugging Face's `model_type`. */
-export type ModelConfig = LlamaConfig;
+export type ModelConfig = LlamaConfig | EncoderConfig | Gpt2Config;
+
+/** Configuration of a model that continues text. */
+export type CausalConfig = LlamaConfig | Gpt2Config;
 
 const parsers: { readonly [T in ModelConfig['modelType']]: (json: unknown, where: string) => ModelConfig } = {
   llama: parseLlamaConfig,
+  gpt2: parseGpt2Config,
+  bert: parseEncoderConfig,
+  roberta: parseEncoderConfig,
 };
 
 const typed = z.object({ model_type: z.string() });
@@ -32,10 +40,20 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
  * @param dtype what the weights beside it are stored in
  */
 export function toHuggingFaceConfig(config: ModelConfig, dtype: FloatType = 'f32'): Record<string, unknown> {
-  return { ...toLlamaJson(config), torch_dtype: dtype === 'bf16' ? 'bfloat16' : 'float32' };
+  return { ...toJson(config), torch_dtype: dtype === 'bf16' ? 'bfloat16' : 'float32' };
+}
+
+function toJson(config: ModelConfig): Record<string, unknown> {
+  if (isEncoder(config)) return toEncoderJson(config);
+  return config.modelType === 'gpt2' ? toGpt2Json(config) : toLlamaJson(config);
 }
 
 /** The most tokens a sequence may have. */
 export function longestSequence(config: ModelConfig): number {
-  return config.maxPositionEmbeddings;
+  return isEncoder(config) ? encoderPositions(config) : config.maxPositionEmbeddings;
+}
+
+/** Whether the model reads whole sequences, as opposed to continuing them. */
+export function isEncoder(config: ModelConfig): config is EncoderConfig {
+  return config.modelType === 'bert' || config.modelType === 'roberta';
 }

@@ -1,4 +1,7 @@
+import type { EncoderConfig } from './encoder-config.js';
+import type { Gpt2Config } from './gpt2-config.js';
 import type { LlamaConfig } from './llama-config.js';
+import type { ModelConfig } from './model-config.js';
 
 function llama(
   hiddenSize: number,
@@ -24,7 +27,68 @@ function llama(
   };
 }
 
-/** Named configurations: GaLore's pre-training models (vocabulary 32000, untied), and stories260K's shape. */
+function bert(
+  hiddenSize: number,
+  numHiddenLayers: number,
+  numAttentionHeads: number,
+  rest: Partial<EncoderConfig> = {},
+): EncoderConfig {
+  return {
+    modelType: 'bert',
+    head: 'masked-lm',
+    vocabSize: 30522,
+    hiddenSize,
+    intermediateSize: 4 * hiddenSize,
+    numHiddenLayers,
+    numAttentionHeads,
+    maxPositionEmbeddings: 512,
+    typeVocabSize: 2,
+    layerNormEps: 1e-12,
+    gelu: 'exact',
+    hiddenDropout: 0.1,
+    classifierDropout: 0.1,
+    padTokenId: 0,
+    labels: ['LABEL_0', 'LABEL_1'],
+    initializerRange: 0.02,
+    ...rest,
+  };
+}
+
+const roberta: EncoderConfig = {
+  ...bert(768, 12, 12),
+  modelType: 'roberta',
+  head: 'classification',
+  vocabSize: 50265,
+  maxPositionEmbeddings: 514,
+  typeVocabSize: 1,
+  layerNormEps: 1e-5,
+  padTokenId: 1,
+  bosTokenId: 0,
+  eosTokenId: 2,
+};
+
+const gpt2: Gpt2Config = {
+  modelType: 'gpt2',
+  vocabSize: 50257,
+  hiddenSize: 768,
+  intermediateSize: 3072,
+  numHiddenLayers: 12,
+  numAttentionHeads: 12,
+  maxPositionEmbeddings: 1024,
+  layerNormEps: 1e-5,
+  gelu: 'tanh',
+  embeddingDropout: 0.1,
+  hiddenDropout: 0.1,
+  tieWordEmbeddings: true,
+  initializerRange: 0.02,
+  bosTokenId: 50256,
+  eosTokenId: 50256,
+};
+
+/**
+ * Named configurations: GaLore's pre-training models (vocabulary 32000, untied), stories260K's shape; BERT's sizes
+ * (arXiv 1908.08962), RoBERTa-base with a classifier, MiniLM's shape (L6-H384) as sentence encoders use it, GPT-2.
+ */
 export const presets = {
   'llama-260k': llama(64, 172, 8, 5, {
     vocabSize: 512,
@@ -42,7 +106,14 @@ export const presets = {
   'llama-1b': llama(2048, 5461, 32, 24),
   'llama-3b': llama(2560, 6848, 32, 32),
   'llama-7b': llama(4096, 11008, 32, 32),
-} as const satisfies Record<string, LlamaConfig>;
+  'bert-tiny': bert(128, 2, 2),
+  'bert-mini': bert(256, 4, 4),
+  'bert-small': bert(512, 4, 8),
+  'bert-base': bert(768, 12, 12),
+  minilm: bert(384, 6, 12, { head: 'none' }),
+  'roberta-base': roberta,
+  gpt2,
+} as const satisfies Record<string, ModelConfig>;
 
 export type PresetName = keyof typeof presets;
 

@@ -1,5 +1,7 @@
 import type { Tensor } from '../engine/index.js';
 import type { LossTarget, Parameter, Tape } from '../tape/index.js';
+import type { DropoutKeys } from './dropout-keys.js';
+import type { FileFormat } from './file-format.js';
 
 /** One micro-batch on an engine: B sequences of T tokens. */
 export interface TokenBatch {
@@ -7,6 +9,14 @@ export interface TokenBatch {
   readonly ids: Tensor;
   readonly batch: number;
   readonly sequenceLength: number;
+  /** [B·T, 2], i32: keys of its row that each token may attend to, from and up to; left out where all may. */
+  readonly keyRanges?: Tensor;
+  /** [B·T], i32: segment of each token; left out where all are 0. */
+  readonly tokenTypes?: Tensor;
+  /** [P], i32: numbers of the tokens that are predicted; left out where all are. */
+  readonly predicted?: Tensor;
+  /** Where masks of dropout come from; left out in evaluation, which drops nothing. */
+  readonly dropout?: DropoutKeys;
 }
 
 /** How logits and loss are formed. */
@@ -33,10 +43,14 @@ export interface MergeableNorm {
   readonly linears: readonly string[];
 }
 
-/** What training needs of a model. */
+/**
+ * What training needs of a model. Weights and slots are named by their role (`layers.0.self_attn.q_proj`), the same in all
+ * models, so that a plan's patterns fit every one; `files` has the names that they have in files.
+ */
 export interface TrainableModel extends Disposable {
   readonly parameters: readonly Parameter[];
   readonly sketchableLinears: readonly SketchableLinear[];
+  readonly files: FileFormat;
   /** Random weights from the seed. */
   initialize(seed: number): void;
   readonly mergeableNorms: readonly MergeableNorm[];

@@ -43,7 +43,7 @@ async function load(name: string, tensors: readonly TensorEntry[], given = confi
   await writeSafetensors(path, tensors);
   using engine = createReferenceEngine();
   using model = new Llama(engine, given, 4);
-  loadWeights(engine, model.parameters, path);
+  loadWeights(engine, model.parameters, path, model.files);
   const values = new Map<string, Float32Array>();
   for (const parameter of model.parameters) {
     values.set(parameter.name, Float32Array.from(await engine.read(parameter.tensor)));

@@ -4,7 +4,7 @@ import { createReferenceEngine } from '../engine/reference/reference-engine.js';
 import { Llama, presets } from '../models/index.js';
 import { Parameter } from '../tape/index.js';
 import { BlockSchedule } from './block-schedule.js';
-import { emptyBatch } from './host-batch.js';
+import { usualBatch } from './host-batch.js';
 import { type BlockOrder, parsePlan } from './memory-plan.js';
 import { makePlan } from './recipes.js';
 import { TrainingProgram } from './training-program.js';
@@ -95,7 +95,7 @@ describe('training by turns', () => {
       return new Map(read.map((text, index) => [model.parameters[index].name, text]));
     };
     const ids = Int32Array.of(3, 1, 2, 5);
-    const batch = { ...emptyBatch(1, 4), inputs: ids, targets: Int32Array.of(1, 2, 5, 7) };
+    const batch = { ...usualBatch(config, 1, 4), inputs: ids, targets: Int32Array.of(1, 2, 5, 7) };
     let before = await values();
     for (const [turn, pattern] of [
       /embed/,

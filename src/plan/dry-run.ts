@@ -2,7 +2,7 @@ import { createDryEngine, type LedgerEvent, type LedgerReading } from '../engine
 import type { SlotRecord } from '../keep/index.js';
 import type { ModelConfig } from '../models/index.js';
 import { type Work, WorkLog } from './cost/work.js';
-import { emptyBatch, type HostBatch } from './host-batch.js';
+import { type HostBatch, usualBatch } from './host-batch.js';
 import { type PackedLayout, packLayout } from './layout.js';
 import type { MemoryPlan } from './memory-plan.js';
 import { createPlannedModel } from './planned-model.js';
@@ -17,7 +17,7 @@ export interface PredictionRequest extends Omit<ProgramOptions, 'onSlot'> {
   readonly sequenceLength: number;
   /** Micro-batches per optimizer step. */
   readonly accumulate: number;
-  /** A batch of the largest shape that will come, whatever its contents; default: every token is predicted. */
+  /** A batch of the largest shape that will come, whatever its contents; default: what the model is usually trained on. */
   readonly largest?: HostBatch | undefined;
   /** Threads of the engine that will run it: kernels' scratch depends on it. */
   readonly threads: number;
@@ -53,7 +53,7 @@ export interface DryRun {
  */
 export async function dryRun(request: PredictionRequest): Promise<DryRun> {
   const { config, plan, batch, sequenceLength, accumulate } = request;
-  const largest = request.largest ?? emptyBatch(batch, sequenceLength);
+  const largest = request.largest ?? usualBatch(config, batch, sequenceLength);
   const slots = new Map<string, SlotRecord>();
   using engine = createDryEngine({ threads: request.threads });
   const recorded = () => {

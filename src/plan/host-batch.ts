@@ -1,5 +1,12 @@
+import { predictedPerSequence } from '../data/index.js';
 import type { Engine, Tensor } from '../engine/index.js';
-import type { TokenBatch, TrainableModel } from '../models/index.js';
+import {
+  type DropoutKeys,
+  isEncoder,
+  type ModelConfig,
+  type TokenBatch,
+  type TrainableModel,
+} from '../models/index.js';
 import { Tape } from '../tape/index.js';
 import { usualLossChunk } from './memory-plan.js';
 
@@ -17,18 +24,38 @@ export interface HostBatch {
   readonly targets: Int32Array | Float32Array;
   readonly batch: number;
   readonly sequenceLength: number;
+  /** [B]: tokens of each row, at least 1; the rest is filling that nothing attends to. Left out: all rows are full. */
+  readonly lengths?: Int32Array;
+  /** [B·T]: number of the document that a token is of, in rows of several; tokens attend to their own document only. */
+  readonly documents?: Int32Array;
+  /** [B·T]: segment of each token (BERT's pairs); left out: all are of the first. */
+  readonly tokenTypes?: Int32Array;
+  /** [P]: numbers of the tokens that are predicted (row·T + place); left out: `targets` has one for every token. */
+  readonly predicted?: Int32Array;
 }
 
-/** Batch of which only the shape counts: token ids 0, every token predicted. */
-export function emptyBatch(batch: number, sequenceLength: number): HostBatch {
-  const tokens = batch * sequenceLength;
-  return { inputs: new Int32Array(tokens), targets: new Int32Array(tokens), batch, sequenceLength };
+/**
+ * A batch of which only the shape counts: what a model is usually trained on. Every token predicted; for an encoder the masked
+ * ones, or one class or number per padded row.
+ */
+export function usualBatch(config: ModelConfig, batch: number, sequenceLength: number): HostBatch {
+  const inputs = new Int32Array(batch * sequenceLength);
+  const shape = { inputs, batch, sequenceLength };
+  if (!isEncoder(config)) return { ...shape, targets: new Int32Array(inputs.length) };
+  if (config.head === 'masked-lm') {
+    const count = batch * predictedPerSequence(sequenceLength);
+    return { ...shape, targets: new Int32Array(count), predicted: new Int32Array(count) };
+  }
+  const targets = config.head === 'regression' ? new Float32Array(batch) : new Int32Array(batch);
+  const tokenTypes = config.typeVocabSize > 1 ? { tokenTypes: new Int32Array(inputs.length) } : {};
+  return { ...shape, targets, lengths: new Int32Array(batch).fill(sequenceLength), ...tokenTypes };
 }
 
 /** Names everything that the memory of a batch depends on. */
 export function shapeKey(host: HostBatch): string {
-  const { batch, sequenceLength, targets } = host;
-  return [batch, sequenceLength, targets.length].join(' ');
+  const { batch, sequenceLength, targets, predicted } = host;
+  const masked = host.lengths || host.documents ? 'masked' : '';
+  return [batch, sequenceLength, targets.length, predicted?.length, masked, host.tokenTypes?.length].join(' ');
 }
 
 /** Targets that the loss of this batch is a sum over. */
@@ -38,20 +65,55 @@ export function countPredicted({ targets }: HostBatch): number {
 }
 
 /** The batch as tensors, valid during `body`. */
-export function withTokens<T>(engine: Engine, host: HostBatch, body: (tokens: TokenBatch, targets: Tensor) => T): T {
+export function withTokens<T>(
+  engine: Engine,
+  host: HostBatch,
+  body: (tokens: TokenBatch, targets: Tensor) => T,
+  dropout?: DropoutKeys,
+): T {
   const uploaded: Tensor[] = [];
-  const upload = (name: string, values: Int32Array | Float32Array) => {
+  const upload = (name: string, values: Int32Array | Float32Array, shape: readonly number[] = [values.length]) => {
     const dtype = values instanceof Int32Array ? 'i32' : 'f32';
-    const tensor = engine.allocate({ shape: [values.length], dtype, role: 'data', name });
+    const tensor = engine.allocate({ shape, dtype, role: 'data', name });
     engine.write(tensor, values);
     uploaded.push(tensor);
     return tensor;
   };
-  const { batch, sequenceLength } = host;
-  const tokens = { ids: upload('batch.inputs', host.inputs), batch, sequenceLength };
+  const { batch, sequenceLength, tokenTypes, predicted } = host;
+  const ranges = keyRanges(host);
+  const tokens = {
+    ids: upload('batch.inputs', host.inputs),
+    batch,
+    sequenceLength,
+    ...(ranges && { keyRanges: upload('batch.key_ranges', ranges, [batch * sequenceLength, 2]) }),
+    ...(tokenTypes && { tokenTypes: upload('batch.token_types', tokenTypes) }),
+    ...(predicted && { predicted: upload('batch.predicted', predicted) }),
+    ...(dropout && { dropout }),
+  };
   const result = body(tokens, upload('batch.targets', host.targets));
   for (const tensor of uploaded) engine.release(tensor);
   return result;
+}
+
+/** [B·T, 2]: places of its row that each token may attend to, from and up to; undefined where that is the whole row. */
+function keyRanges({ batch, sequenceLength, lengths, documents }: HostBatch): Int32Array | undefined {
+  if (!lengths && !documents) return undefined;
+  const ranges = new Int32Array(2 * batch * sequenceLength);
+  for (let row = 0; row < batch; row++) {
+    let start = 0;
+    for (let place = 0; place < sequenceLength; place++) {
+      const token = row * sequenceLength + place;
+      if (documents && place > 0 && documents[token] !== documents[token - 1]) start = place;
+      ranges[2 * token] = start;
+    }
+    let end = lengths?.[row] ?? sequenceLength;
+    for (let place = sequenceLength - 1; place >= 0; place--) {
+      const token = row * sequenceLength + place;
+      if (documents && place + 1 < sequenceLength && documents[token] !== documents[token + 1]) end = place + 1;
+      ranges[2 * token + 1] = end;
+    }
+  }
+  return ranges;
 }
 
 /** A loss accumulator [1] that starts from zero. */

@@ -100,7 +100,13 @@ describe('recipes', () => {
     expect(formOf('checkpoint', 'layers.0.mlp.gate')).toBe('replay-gemm');
     expect(formOf('checkpoint', 'layers.1.input_layernorm.input')).toBe('exact');
     const rules = plan('checkpoint', { checkpointEvery: 2 }).slots.filter(({ match }) => /^layers\./.test(match));
-    expect(rules.map(({ match }) => match)).toEqual(['layers.1.input_layernorm.*', 'layers.3.input_layernorm.*']);
+    // Where norms end the blocks, the norm of the block before reads a block's input.
+    expect(rules.map(({ match }) => match)).toEqual([
+      'layers.0.output_layernorm.*',
+      'layers.1.input_layernorm.*',
+      'layers.2.output_layernorm.*',
+      'layers.3.input_layernorm.*',
+    ]);
   });
 
   it('give GaLore and APOLLO their published settings, on the matrices of the blocks', () => {

@@ -22,6 +22,7 @@ const steps: { readonly [M in SaveMode]: readonly SlotRule[] } = {
     { match: '*.up_proj.input', form: 'replay' },
     { match: '*.down_proj.input', form: 'replay' },
     { match: '*.mlp.activated', form: 'replay' },
+    { match: '*.mask', form: 'replay' },
   ],
   'no-gate-up': [
     { match: '*.mlp.gate', form: 'replay-gemm' },
@@ -34,10 +35,14 @@ const steps: { readonly [M in SaveMode]: readonly SlotRule[] } = {
   ],
   'no-x5': [
     { match: '*.post_attention_layernorm.input', form: 'replay-gemm' },
+    { match: '*.post_attention_layernorm.mean', form: 'replay-gemm' },
     { match: '*.post_attention_layernorm.rstd', form: 'replay-gemm' },
   ],
   block: [
+    { match: '*.input_layernorm.mean', form: 'replay' },
     { match: '*.input_layernorm.rstd', form: 'replay' },
+    { match: '*.output_layernorm.mean', form: 'replay' },
+    { match: '*.output_layernorm.rstd', form: 'replay' },
     { match: '*.self_attn.output', form: 'replay-gemm' },
     { match: '*.self_attn.log_sum_exp', form: 'replay-gemm' },
     { match: '*.o_proj.input', form: 'replay-gemm' },
@@ -67,9 +72,15 @@ export function blockRanges(layers: readonly number[]): readonly string[] {
   return first.map((layer, index) => `layers.{${layer}-${last[index]}}`);
 }
 
-/** Rules on top of `block` that keep only every k-th block's input. */
+/**
+ * Rules on top of `block` that keep only every k-th block's input: what its first norm reads, or, where norms end the blocks,
+ * what the norm before it reads.
+ */
 export function checkpointEveryRules(every: number, layers: number): readonly SlotRule[] {
   return Array.from({ length: layers }, (_, layer) => layer)
     .filter((layer) => layer % every !== 0)
-    .map((layer) => ({ match: `layers.${layer}.input_layernorm.*`, form: 'replay-gemm' as const }));
+    .flatMap((layer) => [
+      { match: `layers.${layer - 1}.output_layernorm.*`, form: 'replay-gemm' as const },
+      { match: `layers.${layer}.input_layernorm.*`, form: 'replay-gemm' as const },
+    ]);
 }

@@ -9,7 +9,7 @@ import {
   Subtokens,
   TokenSketcher,
 } from '../keep/index.js';
-import type { TrainableModel } from '../models/index.js';
+import { DropoutKeys, type TrainableModel } from '../models/index.js';
 import { type AdamWSettings, clipFactor, Optimizer, type StepContext } from '../optim/index.js';
 import { type Parameter, Tape } from '../tape/index.js';
 import { BlockSchedule } from './block-schedule.js';
@@ -23,7 +23,7 @@ export interface ProgramOptions {
   readonly optimizer: AdamWSettings;
   /** Largest global norm of the gradients; undefined: no clipping. */
   readonly clip?: number | undefined;
-  /** Seed of the projections and of stochastic rounding. */
+  /** Seed of projections, dropout and stochastic rounding. */
   readonly seed: number;
   readonly onSlot?: (record: SlotRecord) => void;
   /** Where the plan's offloaded tensors go. */
@@ -60,6 +60,7 @@ export class TrainingProgram implements Disposable {
   readonly #keeper: SlotKeeper;
   readonly #clip: number | undefined;
   readonly #turns: BlockSchedule | undefined;
+  readonly #seed: number;
 
   constructor(engine: Engine, model: TrainableModel, plan: MemoryPlan, options: ProgramOptions) {
     if (plan.update === 'fused' && options.clip !== undefined) {
@@ -73,6 +74,7 @@ export class TrainingProgram implements Disposable {
     this.#model = model;
     this.#plan = plan;
     this.#clip = options.clip;
+    this.#seed = options.seed;
     this.#resolved = resolvePlan(plan, model);
     if (plan.blockCoordinate) {
       this.#turns = new BlockSchedule(model.parameters, plan.blockCoordinate, options.seed);
@@ -144,11 +146,17 @@ export class TrainingProgram implements Disposable {
       const onGradient = fused ? (parameter: Parameter) => this.optimizer.update(parameter, turn) : undefined;
       for (const [index, microBatch] of microBatches.entries()) {
         this.#keeper.moveTo({ step: context.step, microBatch: index });
-        withTokens(this.#engine, microBatch, (tokens, targets) => {
-          const tape = new Tape(this.#engine, this.#keeper, onGradient);
-          this.#model.loss(tape, tokens, { targets, loss, scale }, this.#plan.loss);
-          tape.backward();
-        });
+        const dropout = new DropoutKeys(this.#seed, context.step * microBatches.length + index);
+        withTokens(
+          this.#engine,
+          microBatch,
+          (tokens, targets) => {
+            const tape = new Tape(this.#engine, this.#keeper, onGradient);
+            this.#model.loss(tape, tokens, { targets, loss, scale }, this.#plan.loss);
+            tape.backward();
+          },
+          dropout,
+        );
       }
       if (!fused) this.#updateAll(turn);
       return { loss: await takeScalar(this.#engine, loss) };

@@ -190,10 +190,16 @@ export class Tape {
 
   /** Like `addParameterGradient` for ops that always add: the gradient starts from zero. */
   addToParameterGradient(parameter: Parameter, produce: (out: Tensor) => void): void {
-    this.addParameterGradient(parameter, parameter.tensor.shape, (out, accumulate) => {
-      if (!accumulate) this.engine.run('fill', { out, value: 0 });
-      produce(out);
-    });
+    produce(this.zeroedGradient(parameter));
+  }
+
+  /** A parameter's gradient for an op to add to: what was summed up so far, or zeros. */
+  zeroedGradient(parameter: Parameter): Tensor {
+    if (parameter.gradient) return parameter.gradient;
+    const { shape } = parameter.tensor;
+    parameter.gradient = this.engine.allocate({ shape, role: 'gradient', name: parameter.name });
+    this.engine.run('fill', { out: parameter.gradient, value: 0 });
+    return parameter.gradient;
   }
 
   /** The gradient itself, or a copy of it where another value shares it. */

@@ -1,11 +1,11 @@
 import type { StaticLayout } from '../engine/index.js';
 import {
-  emptyBatch,
   type HostBatch,
   type Prediction,
   type PredictionRequest,
   planStep,
   shapeKey,
+  usualBatch,
 } from '../plan/index.js';
 
 /**
@@ -20,7 +20,7 @@ export class StepLayouts {
   constructor(request: PredictionRequest, { layout, regionBytes, variant }: Prediction) {
     this.#request = request;
     this.#regionBytes = regionBytes;
-    const largest = request.largest ?? emptyBatch(request.batch, request.sequenceLength);
+    const largest = request.largest ?? usualBatch(request.config, request.batch, request.sequenceLength);
     this.#known = new Map([
       [
         keyOf(

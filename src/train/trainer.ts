@@ -31,7 +31,7 @@ export interface TrainingData {
   readonly fingerprint: string;
   /** Micro-batch number `index` of the endless stream. */
   batch(index: number): HostBatch;
-  /** A batch of the largest shape there is; left out where all have the settings' shape and predict every token. */
+  /** A batch of the largest shape there is; left out where all have the settings' shape and the model's usual one. */
   readonly largest?: HostBatch;
 }
 
@@ -210,11 +210,9 @@ export class Trainer implements AsyncDisposable {
   async #fillWeights(): Promise<void> {
     const { init, settings } = this.#options;
     const { model } = this;
-    if (init === undefined) model.initialize(settings.seed);
-    else {
-      await loadModelWeights(this.engine, baseOf(model), init);
-      if (model instanceof AdaptedModel) model.initializeAdapters(settings.seed);
-    }
+    // What the weights to start from do not have, a new head or an adapter, stays random.
+    model.initialize(settings.seed);
+    if (init !== undefined) await loadModelWeights(this.engine, baseOf(model), init, true);
     this.#program.optimizer.adoptWeights();
   }
 

@@ -22,8 +22,10 @@ export interface WeightStore {
 export function weightStore(engine: Engine, model: TrainableModel): WeightStore {
   if (!(model instanceof AdaptedModel)) {
     return {
-      save: (directory) => saveWeights(engine, model.parameters, directory),
-      load: async (directory) => loadWeights(engine, model.parameters, join(directory, weightsFile)),
+      save: (directory) => saveWeights(engine, model.parameters, directory, model.files),
+      load: async (directory) => {
+        loadWeights(engine, model.parameters, join(directory, weightsFile), model.files);
+      },
     };
   }
   // An adapter remembers the frozen weights that it belongs to.

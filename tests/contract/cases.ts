@@ -12,6 +12,19 @@ import {
   swigluBackwardCases,
   swigluCases,
 } from './cases/elementwise.js';
+import {
+  addBiasCases,
+  columnSumCases,
+  dropoutBackwardCases,
+  dropoutCases,
+  geluBackwardCases,
+  geluCases,
+  layerNormBackwardCases,
+  layerNormCases,
+  squaredErrorCases,
+  tanhBackwardCases,
+  tanhCases,
+} from './cases/encoder.js';
 import { fastExpandCases, fastMatrixCases, fastProjectCases } from './cases/fast-projection.js';
 import { gemmCases } from './cases/gemm.js';
 import { crossEntropyCases, logSoftmaxCases, nllLossBackwardCases, nllLossCases } from './cases/loss.js';
@@ -78,6 +91,17 @@ const declaredCases: { readonly [K in OpName]: OpCases<K> } = {
   singularVectors: singularVectorsCases,
   channelScale: channelScaleCases,
   limitGrowth: limitGrowthCases,
+  layerNorm: layerNormCases,
+  layerNormBackward: layerNormBackwardCases,
+  gelu: geluCases,
+  geluBackward: geluBackwardCases,
+  tanh: tanhCases,
+  tanhBackward: tanhBackwardCases,
+  addBias: addBiasCases,
+  columnSum: columnSumCases,
+  dropout: dropoutCases,
+  dropoutBackward: dropoutBackwardCases,
+  squaredError: squaredErrorCases,
 };
 
 /** What every suite runs: the cases above, and the same with tensors in bf16. */

@@ -133,6 +133,146 @@ describe('attentionBackward', () => {
   );
 });
 
+describe('attentionBackward with ranges of keys', () => {
+  it.each([false, true])('is the derivative of attention, causal %s', async (causal) => {
+    const [batch, heads, width, length] = [2, 2, 3, 6];
+    const [query, key, value] = [0, 1, 2].map(() => bench.random([batch * length, heads * width]));
+    const out = bench.empty(query.shape);
+    const logSumExp = bench.empty([batch * length, heads]);
+    // Two documents in the first row; four tokens and filling in the second.
+    const ranges = [...Array(2).fill([0, 2]), ...Array(4).fill([2, 6]), ...Array(6).fill([0, 4])].flat();
+    const keyRanges = { ...bench.integers(ranges), shape: [batch * length, 2] };
+    const operands = {
+      batch,
+      heads,
+      keyValueHeads: heads,
+      causal,
+      scale: 0.7,
+      query,
+      key,
+      value,
+      out,
+      logSumExp,
+      keyRanges,
+    };
+    await bench.expectExact({
+      inputs: { query, key, value },
+      outputs: [out],
+      forward: () => bench.engine.run('attention', operands),
+      backward([dOut]) {
+        const [dQuery, dKey, dValue] = [query, key, value].map(({ shape }) => bench.empty(shape));
+        bench.engine.run('attentionBackward', { ...operands, dOut, dQuery, dKey, dValue });
+        return { query: dQuery, key: dKey, value: dValue };
+      },
+    });
+  });
+});
+
+describe('layerNormBackward', () => {
+  it('is the derivative of layerNorm', async () => {
+    const [x, weight, bias] = [bench.random([4, 7]), bench.random([7]), bench.random([7])];
+    const [out, mean, rstd] = [bench.empty([4, 7]), bench.empty([4]), bench.empty([4])];
+    await bench.expectExact({
+      inputs: { x, weight, bias },
+      outputs: [out],
+      forward: () => bench.engine.run('layerNorm', { x, weight, bias, out, mean, rstd, epsilon: 1e-2 }),
+      backward([dy]) {
+        const [dx, dWeight, dBias] = [bench.empty(x.shape), bench.zeros([7]), bench.zeros([7])];
+        bench.engine.run('layerNormBackward', { x, mean, rstd, weight, dy, dx, dWeight, dBias });
+        return { x: dx, weight: dWeight, bias: dBias };
+      },
+    });
+  });
+});
+
+describe('geluBackward', () => {
+  it.each(['exact', 'tanh'] as const)('is the derivative of gelu: %s', async (form) => {
+    const [x, out] = [bench.random([5, 6]), bench.empty([5, 6])];
+    await bench.expectExact({
+      inputs: { x },
+      outputs: [out],
+      forward: () => bench.engine.run('gelu', { x, out, form }),
+      backward([dy]) {
+        const dx = bench.empty(x.shape);
+        bench.engine.run('geluBackward', { x, dy, dx, form });
+        return { x: dx };
+      },
+    });
+  });
+});
+
+describe('tanhBackward', () => {
+  it('is the derivative of tanh, from its output', async () => {
+    const [x, y] = [bench.random([5, 6]), bench.empty([5, 6])];
+    await bench.expectExact({
+      inputs: { x },
+      outputs: [y],
+      forward: () => bench.engine.run('tanh', { x, out: y }),
+      backward([dy]) {
+        const dx = bench.empty(x.shape);
+        bench.engine.run('tanhBackward', { y, dy, dx });
+        return { x: dx };
+      },
+    });
+  });
+});
+
+describe('columnSum', () => {
+  it('is the derivative of addBias by the bias', async () => {
+    const [x, bias, out] = [bench.random([5, 3]), bench.random([3]), bench.empty([5, 3])];
+    await bench.expectExact({
+      inputs: { bias },
+      outputs: [out],
+      forward: () => bench.engine.run('addBias', { x, bias, out }),
+      backward([dy]) {
+        const sum = bench.zeros([3]);
+        bench.engine.run('columnSum', { x: dy, out: sum });
+        return { bias: sum };
+      },
+    });
+  });
+});
+
+describe('dropout', () => {
+  it.each(onAndOff)('has itself as its derivative, and dropoutBackward where the mask is kept: %s', async (kept) => {
+    const [x, residual, out] = [bench.random([4, 40]), bench.random([4, 40]), bench.empty([4, 40])];
+    const mask = bench.engine.allocate({ shape: [4, 40], dtype: 'u8', role: 'saved', name: 'mask' });
+    const shared = { probability: 0.4, key: [5, 6] as const };
+    await bench.expectExact({
+      inputs: { x },
+      outputs: [out],
+      forward: () => bench.engine.run('dropout', { ...shared, x, residual, out, mask }),
+      backward([dy]) {
+        const dx = bench.empty(x.shape);
+        if (kept) bench.engine.run('dropoutBackward', { dy, mask, dx, probability: 0.4 });
+        else bench.engine.run('dropout', { ...shared, x: dy, out: dx });
+        return { x: dx };
+      },
+    });
+    bench.engine.release(mask);
+  });
+});
+
+describe('squaredError', () => {
+  it('has the gradient that it writes', async () => {
+    const [predictions, targets, loss] = [bench.random([5, 1]), bench.random([5]), bench.empty([1])];
+    await bench.expectExact({
+      inputs: { predictions },
+      outputs: [loss],
+      forward() {
+        bench.engine.run('fill', { out: loss, value: 0 });
+        bench.engine.run('squaredError', { predictions, targets, loss, scale: 0.3 });
+      },
+      backward([dLoss]) {
+        const [dPredictions, out] = [bench.empty([5, 1]), bench.empty([5, 1])];
+        bench.engine.run('squaredError', { predictions, targets, loss, scale: 0.3, dPredictions });
+        bench.engine.run('gemm', { a: dPredictions, b: { ...dLoss, shape: [1, 1] }, out });
+        return { predictions: out };
+      },
+    });
+  });
+});
+
 describe('swigluBackward', () => {
   for (const kept of onAndOff) {
     it(`is the derivative of swiglu ${kept ? 'with the activated gate kept' : 'from gate and up'}`, async () => {

@@ -392,4 +392,73 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
       message: 'limitGrowth previous: expected [1], found [2]',
     },
   ],
+  layerNorm: [
+    {
+      args: (t) => ({
+        x: t([4, 3]),
+        weight: t([3]),
+        bias: t([4]),
+        out: t([4, 3]),
+        mean: t([4]),
+        rstd: t([4]),
+        epsilon: 1e-6,
+      }),
+      message: 'layerNorm bias: expected [3], found [4]',
+    },
+  ],
+  layerNormBackward: [
+    {
+      args: (t) => ({ x: t([4, 3]), mean: t([3]), rstd: t([4]), weight: t([3]), dy: t([4, 3]), dx: t([4, 3]) }),
+      message: 'layerNormBackward mean: expected [4], found [3]',
+    },
+  ],
+  gelu: [
+    {
+      args: (t) => ({ x: t([4, 3]), out: t([3, 4]), form: 'exact' }),
+      message: 'gelu out: expected [4, 3], found [3, 4]',
+    },
+  ],
+  geluBackward: [
+    {
+      args: (t) => ({ x: t([4]), dy: t([5]), dx: t([4]), form: 'tanh' }),
+      message: 'geluBackward dy: expected [4], found [5]',
+    },
+  ],
+  tanh: [{ args: (t) => ({ x: t([4], 'bf16'), out: t([4]) }), message: 'tanh x: expected f32, found bf16' }],
+  tanhBackward: [
+    { args: (t) => ({ y: t([4]), dy: t([4]), dx: t([3]) }), message: 'tanhBackward dx: expected [4], found [3]' },
+  ],
+  addBias: [
+    {
+      args: (t) => ({ x: t([4, 3]), bias: t([4]), out: t([4, 3]) }),
+      message: 'addBias bias: expected [3], found [4]',
+    },
+  ],
+  columnSum: [{ args: (t) => ({ x: t([4, 3]), out: t([4]) }), message: 'columnSum out: expected [3], found [4]' }],
+  dropout: [
+    {
+      args: (t) => ({ x: t([4, 3]), out: t([4, 3]), mask: t([4, 3]), probability: 0.1, key: [1, 2] }),
+      message: 'dropout mask: expected u8, found f32',
+    },
+    {
+      args: (t) => ({ x: t([4, 3]), out: t([4, 3]), probability: 1, key: [1, 2] }),
+      message: 'dropout: probability 1 is not in [0, 1)',
+    },
+    {
+      args: (t) => ({ x: t([4, 3]), out: t([4, 3]), probability: -0.1, key: [1, 2] }),
+      message: 'dropout: probability -0.1 is not in [0, 1)',
+    },
+  ],
+  dropoutBackward: [
+    {
+      args: (t) => ({ dy: t([4]), mask: t([3], 'u8'), dx: t([4]), probability: 0.1 }),
+      message: 'dropoutBackward mask: expected [4], found [3]',
+    },
+  ],
+  squaredError: [
+    {
+      args: (t) => ({ predictions: t([4, 2]), targets: t([4]), loss: t([1]), scale: 1 }),
+      message: 'squaredError targets: expected [8], found [4]',
+    },
+  ],
 };

@@ -10,7 +10,16 @@ import {
   Subtokens,
   TokenSketcher,
 } from '../../src/keep/index.js';
-import { type LlamaConfig, presets, type TrainableModel } from '../../src/models/index.js';
+import {
+  DropoutKeys,
+  type EncoderConfig,
+  type Gpt2Config,
+  isEncoder,
+  type LlamaConfig,
+  type ModelConfig,
+  presets,
+  type TrainableModel,
+} from '../../src/models/index.js';
 import type { AdamWSettings } from '../../src/optim/index.js';
 import { takeScalar, withTokens, zeroLoss } from '../../src/plan/host-batch.js';
 import {
@@ -56,8 +65,88 @@ export const adamSettings: AdamWSettings = {
   weightDecay: 0,
 };
 
-/** Random ids and targets, the same for the same index. */
-export function tinyBatch(config: LlamaConfig, batch: number, sequenceLength: number, index = 0): HostBatch {
+/** Encoders of the fixture's width, one per head, with dropout where the name says so. */
+export const tinyBert: EncoderConfig = {
+  modelType: 'bert',
+  head: 'classification',
+  vocabSize: 96,
+  hiddenSize: 64,
+  intermediateSize: 256,
+  numHiddenLayers: 2,
+  numAttentionHeads: 4,
+  maxPositionEmbeddings: 64,
+  typeVocabSize: 2,
+  layerNormEps: 1e-12,
+  gelu: 'exact',
+  hiddenDropout: 0.1,
+  classifierDropout: 0.1,
+  padTokenId: 0,
+  labels: ['no', 'yes', 'maybe'],
+  initializerRange: 0.02,
+};
+
+export const tinyRoberta: EncoderConfig = {
+  ...tinyBert,
+  modelType: 'roberta',
+  typeVocabSize: 1,
+  padTokenId: 1,
+  layerNormEps: 1e-5,
+};
+
+export const tinyGpt2: Gpt2Config = {
+  modelType: 'gpt2',
+  vocabSize: 96,
+  hiddenSize: 64,
+  intermediateSize: 256,
+  numHiddenLayers: 2,
+  numAttentionHeads: 4,
+  maxPositionEmbeddings: 64,
+  layerNormEps: 1e-5,
+  gelu: 'tanh',
+  embeddingDropout: 0.1,
+  hiddenDropout: 0.1,
+  tieWordEmbeddings: true,
+  initializerRange: 0.02,
+};
+
+/** Small enough for finite differences, with odd widths. */
+export const oddSizes = {
+  vocabSize: 19,
+  hiddenSize: 12,
+  intermediateSize: 21,
+  numAttentionHeads: 2,
+  maxPositionEmbeddings: 12,
+  initializerRange: 0.3,
+} as const;
+
+/** Random ids and targets, the same for the same index; for an encoder rows of several lengths and what its head predicts. */
+export function tinyBatch(config: ModelConfig, batch: number, sequenceLength: number, index = 0): HostBatch {
+  const host = nextTokens(config, batch, sequenceLength, index);
+  return isEncoder(config) ? encoderBatch(config, host, index) : host;
+}
+
+function encoderBatch({ head, labels, typeVocabSize }: EncoderConfig, host: HostBatch, index: number): HostBatch {
+  const { batch, sequenceLength, inputs } = host;
+  const lengths = Int32Array.from({ length: batch }, (_, row) => Math.max(1, sequenceLength - 2 * row));
+  const shared = {
+    inputs,
+    batch,
+    sequenceLength,
+    lengths,
+    ...(typeVocabSize > 1 && { tokenTypes: inputs.map((_, i) => Number(2 * (i % sequenceLength) >= sequenceLength)) }),
+  };
+  if (head === 'masked-lm') {
+    const predicted = Int32Array.from({ length: batch }, (_, row) => row * sequenceLength + (index % lengths[row]));
+    return { ...shared, predicted, targets: host.targets.slice(0, batch) };
+  }
+  const rows = { length: batch };
+  const targets = Int32Array.from(rows, (_, row) => (row + index) % labels.length);
+  return head === 'regression'
+    ? { ...shared, targets: Float32Array.from(rows, (_, row) => row - index / 2) }
+    : { ...shared, targets };
+}
+
+function nextTokens(config: ModelConfig, batch: number, sequenceLength: number, index: number): HostBatch {
   const key = deriveKey(7, 'dataOrder', index, 0);
   const stream = Int32Array.from(
     { length: batch * (sequenceLength + 1) },
@@ -73,7 +162,7 @@ export function tinyBatch(config: LlamaConfig, batch: number, sequenceLength: nu
   return { inputs, targets, batch, sequenceLength };
 }
 
-export function tinyPlan(methods: string, config: LlamaConfig, options: Partial<RecipeOptions> = {}): MemoryPlan {
+export function tinyPlan(methods: string, config: ModelConfig, options: Partial<RecipeOptions> = {}): MemoryPlan {
   const headWidth = config.hiddenSize / config.numAttentionHeads;
   return makePlan(methods.split(','), { layers: config.numHiddenLayers, headWidth, ...options });
 }
@@ -92,12 +181,14 @@ export interface PassOptions {
   /** Called with the model before the pass, for example to move weights. */
   readonly prepare?: (model: TrainableModel) => void | Promise<void>;
   readonly backward?: boolean;
+  /** Drop entries, as training does. */
+  readonly dropout?: boolean;
 }
 
 /** One forward (and backward) pass over micro-batches under a plan; checks that no byte is left. */
 export async function runPass(
   engine: Engine,
-  config: LlamaConfig,
+  config: ModelConfig,
   plan: MemoryPlan,
   batches: readonly HostBatch[],
   options: PassOptions = {},
@@ -131,12 +222,18 @@ export async function runPass(
     const scale = 1 / batches.reduce((sum, { targets }) => sum + targets.length, 0);
     for (const [microBatch, host] of batches.entries()) {
       keeper.moveTo({ step: options.step ?? 0, microBatch });
-      withTokens(engine, host, (tokens, targets) => {
-        const tape = new Tape(engine, keeper);
-        model.loss(tape, tokens, { targets, loss: lossTensor, scale }, plan.loss);
-        if (options.backward === false) tape.discard();
-        else tape.backward();
-      });
+      const dropout = options.dropout ? new DropoutKeys(options.seed ?? 1, microBatch) : undefined;
+      withTokens(
+        engine,
+        host,
+        (tokens, targets) => {
+          const tape = new Tape(engine, keeper);
+          model.loss(tape, tokens, { targets, loss: lossTensor, scale }, plan.loss);
+          if (options.backward === false) tape.discard();
+          else tape.backward();
+        },
+        dropout,
+      );
     }
     loss = await takeScalar(engine, lossTensor);
     for (const parameter of model.parameters) {

@@ -52,6 +52,7 @@ export function tinyData(settings: TrainingSettings, distinct = Number.POSITIVE_
   return {
     fingerprint: `tiny ${distinct}`,
     batch: (index) => tinyBatch(config, batch, sequenceLength, index % distinct),
+    largest: tinyBatch(config, batch, sequenceLength),
   };
 }
 

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { createDryEngine, deriveKey, InputError, threefry } from '../../engine/index.js';
 import { measurePeak } from '../../engine/native/peak.js';
-import { createPlannedModel, TrainingProgram } from '../../plan/index.js';
+import { createPlannedModel, TrainingProgram, usualBatch } from '../../plan/index.js';
 import { formatBytes, formatCount, formatDuration } from '../../report/index.js';
 import { type StepReport, Trainer, type TrainingData, type TrainingSettings } from '../../train/index.js';
 import type { BenchStepValues } from '../command-options.js';
@@ -151,13 +151,13 @@ async function drySeconds(settings: TrainingSettings, threads: number): Promise<
 }
 
 function randomData({ config, batch, sequenceLength }: TrainingSettings): TrainingData {
-  const draw = (index: number, stream: number) => {
-    const key = deriveKey(index, 'dataOrder', stream, 0);
+  const draw = (index: number) => {
+    const key = deriveKey(index, 'dataOrder', 0, 0);
     return Int32Array.from({ length: batch * sequenceLength }, (_, i) => threefry(key, i, 0)[0] % config.vocabSize);
   };
   return {
     fingerprint: 'random',
-    batch: (index) => ({ inputs: draw(index, 0), targets: draw(index, 1), batch, sequenceLength }),
+    batch: (index) => ({ ...usualBatch(config, batch, sequenceLength), inputs: draw(index) }),
   };
 }
 

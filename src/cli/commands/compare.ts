@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tokenizer } from '../../data/index.js';
 import { InputError } from '../../engine/index.js';
+import { createCausalModel } from '../../models/index.js';
 import { predict } from '../../plan/index.js';
 import {
   type CompareSummary,
@@ -23,6 +24,7 @@ import { planAmongOthers, splitCombination } from '../plan-choice.js';
 import { threadsOf } from '../threads.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
 import { openRunData } from '../training/data.js';
+import { forObjective, withPadding } from '../training/objective.js';
 import { prepareRunDirectory } from '../training/run-directory.js';
 import { describedBy, describeSettings, runResult } from '../training/run-summary.js';
 import { chooseSettings } from '../training/settings.js';
@@ -31,10 +33,10 @@ import { type RunRequest, trainRun } from '../training/train-run.js';
 
 /** `compact compare`. */
 export async function compare(values: CompareValues, output: Output): Promise<number> {
-  const chosen = chooseModel(values);
+  const chosen = forObjective(chooseModel(values), values.objective);
   const tokenizer = await chooseTokenizer(values.tokenizer, chosen.directory, values.data);
   if (tokenizer) requireFittingTokenizer(tokenizer, chosen.config.vocabSize, true);
-  const model = { ...chosen, config: withSpecialTokens(chosen.config, tokenizer) };
+  const model = { ...chosen, config: withPadding(withSpecialTokens(chosen.config, tokenizer), tokenizer) };
   const drafts = await draftRuns(values, model);
   const story = planStory(values, tokenizer, drafts[0].settings.sequenceLength);
   for (const { directory } of drafts) await clearDirectory(directory, values.overwrite);
@@ -132,7 +134,7 @@ async function finishRun(
 }
 
 async function writeStory({ directory, model, options }: RunRequest, plan: StoryPlan) {
-  using loaded = await loadModel({ ...model, directory }, plan.positions, options);
+  using loaded = await loadModel(createCausalModel, { ...model, directory }, plan.positions, options);
   let text = '';
   for await (const part of continueText(loaded, plan.tokenizer, plan.ids, plan)) text += part.text;
   return { prompt: plan.prompt, text };

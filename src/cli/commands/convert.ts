@@ -6,16 +6,22 @@ import {
   adapterConfigFile,
   baseDirectory,
   createModel,
+  fileShape,
   isAdapterDirectory,
   Llama2cCheckpoint,
   loadModelWeights,
+  type ModelConfig,
+  modelFiles,
   modelShapes,
+  namesByKey,
   openModelSource,
   openSafetensors,
   parseLlamaConfig,
   readAdapterConfig,
   type TensorEntry,
+  type TensorReader,
   toHuggingFaceConfig,
+  weightEntries,
   weightsFile,
   writeSafetensors,
 } from '../../models/index.js';
@@ -73,12 +79,7 @@ async function openHuggingFace(path: string, { tokenizer }: ConvertValues): Prom
   return {
     config: toHuggingFaceConfig(config),
     vocabSize: config.vocabSize,
-    tensors: [...modelShapes(config)].map(([name, shape]) => ({
-      name,
-      shape,
-      dtype: 'F32' as const,
-      data: () => reader.read(name, shape),
-    })),
+    tensors: tensorsOf(reader, config),
     tokenizer: await chooseTokenizer(tokenizer, directory),
     [Symbol.dispose]: () => reader.close(),
   };
@@ -98,12 +99,7 @@ async function openAdapter(path: string, { tokenizer, engine, threads }: Convert
     return {
       config: toHuggingFaceConfig(config),
       vocabSize: config.vocabSize,
-      tensors: model.parameters.map(({ name, tensor }) => ({
-        name,
-        shape: tensor.shape,
-        dtype: 'F32' as const,
-        data: async () => Float32Array.from(await loaded.read(tensor)),
-      })),
+      tensors: weightEntries(loaded, model.parameters, model.files),
       tokenizer: await chooseTokenizer(tokenizer, hasTokenizer(path) ? path : base),
       [Symbol.dispose]: () => loaded.dispose(),
     };
@@ -111,4 +107,17 @@ async function openAdapter(path: string, { tokenizer, engine, threads }: Convert
     loaded.dispose();
     throw error;
   }
+}
+
+/** All tensors of a model under our names for them; refuses a file that lacks one. */
+function tensorsOf(reader: TensorReader, config: ModelConfig): readonly TensorEntry[] {
+  const format = modelFiles(config);
+  const names = namesByKey(reader, format);
+  const shapes = modelShapes(config);
+  return format.tensors.map((entry) => {
+    const parts = entry.parts.map((part) => shapes.get(part)).filter((part) => part !== undefined);
+    const shape = fileShape(entry, parts);
+    const stored = names.get(format.key(entry.name)) ?? entry.name;
+    return { name: entry.name, shape, dtype: 'F32' as const, data: () => reader.read(stored, shape) };
+  });
 }

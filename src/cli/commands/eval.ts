@@ -1,5 +1,15 @@
-import { documentTokens, findCorpusFiles, type Tokenizer, type TokenSource, Windows } from '../../data/index.js';
+import {
+  documentTokens,
+  findCorpusFiles,
+  MaskedWindows,
+  maskingRecipe,
+  type Tokenizer,
+  type TokenSource,
+  textLength,
+  Windows,
+} from '../../data/index.js';
 import { InputError } from '../../engine/index.js';
+import { createModel, isEncoder, type ModelConfig } from '../../models/index.js';
 import { evaluateBatch, type HostBatch } from '../../plan/index.js';
 import { formatCount } from '../../report/index.js';
 import { meanLoss } from '../../train/index.js';
@@ -16,15 +26,16 @@ export async function evaluate(values: EvaluateValues, output: Output): Promise<
   refuseMixed(values);
   const choice = chooseTrainedModel(values.model);
   const { vocabSize } = choice.config;
+  refuseUnfit(choice.config, values);
   const usual = values.byDocument ? choice.config.maxPositionEmbeddings : undefined;
   const sequenceLength = chooseSequenceLength(values.seq, choice.config, usual);
   const tokenizer = await chooseTokenizer(values.tokenizer, choice.directory, values.data);
   if (tokenizer) requireFittingTokenizer(tokenizer, vocabSize, false);
   using source = values.byDocument ? undefined : await openWithProgress(values.data, tokenizer, vocabSize, output);
   const batches = source
-    ? windowBatches(source, sequenceLength, values)
+    ? windowBatches(source, sequenceLength, values, choice.config, tokenizer)
     : documentBatches(values, requireTokenizer(tokenizer), sequenceLength);
-  using loaded = await loadModel(choice, sequenceLength, values);
+  using loaded = await loadModel(createModel, choice, sequenceLength, values);
   using progress = new Progress(output);
   let tokens = 0;
   const result = await meanLoss(batches, async (batch) => {
@@ -51,12 +62,29 @@ function refuseMixed({ byDocument, maxDocuments, maxWindows }: EvaluateValues): 
 
 function requireTokenizer(tokenizer: Tokenizer | undefined): Tokenizer {
   if (tokenizer) return tokenizer;
-  throw new InputError('--by-document needs a tokenizer', 'add --tokenizer');
+  throw new InputError('this evaluation needs a tokenizer', 'add --tokenizer');
 }
 
-function windowBatches(source: TokenSource, sequenceLength: number, values: EvaluateValues): Iterable<HostBatch> {
-  const windows = new Windows(source, { sequenceLength, batchSize: values.batch, order: 'sequential' });
-  return windows.inOrder(values.maxWindows);
+function windowBatches(
+  source: TokenSource,
+  sequenceLength: number,
+  { batch: batchSize, maxWindows, seed }: EvaluateValues,
+  config: ModelConfig,
+  tokenizer: Tokenizer | undefined,
+): Iterable<HostBatch> {
+  const masking = isEncoder(config) ? maskingRecipe(requireTokenizer(tokenizer)) : undefined;
+  const width = masking ? textLength(masking, sequenceLength) : sequenceLength;
+  const windows = new Windows(source, { sequenceLength: width, batchSize, order: 'sequential' });
+  return masking ? new MaskedWindows(windows, masking, seed).inOrder(maxWindows) : windows.inOrder(maxWindows);
+}
+
+/** @throws InputError if the model has no loss on text */
+function refuseUnfit(config: ModelConfig, { byDocument }: EvaluateValues): void {
+  if (!isEncoder(config)) return;
+  if (config.head !== 'masked-lm') {
+    throw new InputError('the encoder has no head for masked tokens', 'evaluate a model of compact pretrain');
+  }
+  if (byDocument) throw new InputError('--by-document is for models that continue text');
 }
 
 /** Documents side by side, the shorter ones filled up at the end, where causal attention does not see the filling. */

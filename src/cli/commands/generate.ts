@@ -1,4 +1,5 @@
 import { InputError } from '../../engine/index.js';
+import { createCausalModel } from '../../models/index.js';
 import type { GenerateValues } from '../command-options.js';
 import { continueText, promptTokens } from '../continue-text.js';
 import { loadModel } from '../inference.js';
@@ -14,7 +15,7 @@ export async function generateText(values: GenerateValues, output: Output): Prom
   requireFittingTokenizer(tokenizer, choice.config.vocabSize, false);
   const prompt = promptTokens(tokenizer, values.prompt);
   const positions = Math.min(choice.config.maxPositionEmbeddings, prompt.length + values.maxTokens);
-  using loaded = await loadModel(choice, Math.max(positions, 1), values);
+  using loaded = await loadModel(createCausalModel, choice, Math.max(positions, 1), values);
   const started = performance.now();
   const ids: number[] = [];
   let text = '';

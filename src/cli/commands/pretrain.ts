@@ -11,6 +11,7 @@ import { fittedLine } from '../plan-tables.js';
 import { threadsOf } from '../threads.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
 import { openRunData } from '../training/data.js';
+import { forObjective, withPadding } from '../training/objective.js';
 import { prepareRunDirectory, requireAdaptable } from '../training/run-directory.js';
 import {
   describedBy,
@@ -25,7 +26,7 @@ import { type RunRequest, trainRun } from '../training/train-run.js';
 
 /** `compact pretrain`. */
 export async function pretrain(values: PretrainValues, output: Output): Promise<number> {
-  const chosen = chooseModel(values);
+  const chosen = forObjective(chooseModel(values), values.objective);
   const named = await choosePlan(values, chosen.config);
   requireAdaptable(named, values.init);
   const draft = await settle(chooseSettings(values, chosen.config, named), values, output);
@@ -35,7 +36,7 @@ export async function pretrain(values: PretrainValues, output: Output): Promise<
   if (tokenizer) requireFittingTokenizer(tokenizer, chosen.config.vocabSize, true);
   noteUnusedWeights(chosen, values, output);
 
-  const model = { ...chosen, config: withSpecialTokens(chosen.config, tokenizer) };
+  const model = { ...chosen, config: withPadding(withSpecialTokens(chosen.config, tokenizer), tokenizer) };
   const settings = { ...draft, config: model.config };
   using data = await openRunData(values, settings, tokenizer, output);
   const name = plan.methods.join(',');

@@ -9,7 +9,7 @@ import { makeDirectory } from '../training/run-directory.js';
 
 /** `compact tokenizer train`. */
 export async function tokenizerTrain(
-  { data, vocabSize, out }: TokenizerTrainValues,
+  { data, vocabSize, kind, out }: TokenizerTrainValues,
   output: Output,
 ): Promise<undefined> {
   if (existsSync(join(out, 'tokenizer.json'))) {
@@ -29,6 +29,7 @@ export async function tokenizerTrain(
   };
   const tokenizer = await trainTokenizer(texts(), {
     vocabSize,
+    kind,
     onProgress: (done, total) => progress.show(() => `learning merges: ${done}/${total}`),
   });
   await makeDirectory(out);

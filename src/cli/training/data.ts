@@ -1,12 +1,16 @@
 import {
+  MaskedWindows,
+  maskingRecipe,
   openTokens,
   splitWindows,
   type Tokenizer,
   type TokenSource,
+  textLength,
   Windows,
   type WindowsOptions,
 } from '../../data/index.js';
 import { InputError } from '../../engine/index.js';
+import { isEncoder } from '../../models/index.js';
 import type { HostBatch } from '../../plan/index.js';
 import type { TrainingData, TrainingSettings } from '../../train/index.js';
 import type { OptionValues } from '../option-table.js';
@@ -37,6 +41,7 @@ export async function openRunData(
   output: Output,
 ): Promise<RunData> {
   const { val, valFraction } = values;
+  const masking = isEncoder(settings.config) ? maskingRecipe(requireTokenizer(tokenizer)) : undefined;
   if (val && valFraction !== undefined) throw new InputError('--val and --val-fraction exclude each other');
   const opened: TokenSource[] = [];
   const open = async (data: readonly string[]): Promise<TokenSource> => {
@@ -49,12 +54,15 @@ export async function openRunData(
   };
   try {
     const options = {
-      sequenceLength: settings.sequenceLength,
+      sequenceLength: masking ? textLength(masking, settings.sequenceLength) : settings.sequenceLength,
       batchSize: settings.batch,
       order: values.order,
       seed: settings.seed,
     };
-    const { train, validation } = await divide(values, options, open);
+    const divided = await divide(values, options, open);
+    const asBatches = (windows: Windows) => (masking ? new MaskedWindows(windows, masking, settings.seed) : windows);
+    const train = asBatches(divided.train);
+    const validation = divided.validation && asBatches(divided.validation);
     return {
       training: {
         // The order is not among the settings, but a run cannot be resumed with another one.
@@ -80,6 +88,12 @@ async function divide(
   if (valFraction !== undefined) return splitWindows(source, options, valFraction);
   const train = new Windows(source, options);
   return val ? { train, validation: new Windows(await open(val), { ...options, order: 'sequential' }) } : { train };
+}
+
+/** @throws InputError if there is none */
+export function requireTokenizer(tokenizer: Tokenizer | undefined): Tokenizer {
+  if (tokenizer) return tokenizer;
+  throw new InputError('masked language modelling needs a tokenizer', 'add --tokenizer');
 }
 
 /** Tokens of a corpus; tells how far the encoding is. */

@@ -71,7 +71,7 @@ function describeModel({ name, config }: ModelChoice): RunSummary['model'] {
     hiddenSize: config.hiddenSize,
     intermediateSize: config.intermediateSize,
     heads: config.numAttentionHeads,
-    keyValueHeads: config.numKeyValueHeads,
+    keyValueHeads: 'numKeyValueHeads' in config ? config.numKeyValueHeads : config.numAttentionHeads,
     vocabSize: config.vocabSize,
   };
 }

@@ -2,6 +2,7 @@ import { BpeMerges } from './bpe-merges.js';
 import { type BpeRecipe, byteToken } from './bpe-recipe.js';
 import { byteSymbols, fromSymbols } from './byte-level.js';
 import { IdBuffer } from './id-buffer.js';
+import { findMaskingTokens, type MaskingTokens } from './masking-tokens.js';
 import { saveTokenizerFiles, tokenizerFingerprint } from './save-tokenizer.js';
 import { findSequenceTemplate, type SequenceTemplate } from './sequence-template.js';
 import { findSpecialIds, type SpecialIds } from './special-ids.js';
@@ -23,6 +24,7 @@ export class BpeTokenizer implements Tokenizer {
   readonly bosId: number | undefined;
   readonly eosId: number | undefined;
   readonly template: SequenceTemplate | undefined;
+  readonly masking: MaskingTokens | undefined;
   private readonly special: SpecialIds;
   private readonly merges: BpeMerges;
   private readonly words: WordSplitter;
@@ -43,6 +45,7 @@ export class BpeTokenizer implements Tokenizer {
     this.bosId = this.special.bosId;
     this.eosId = this.special.eosId;
     this.template = findSequenceTemplate(json);
+    this.masking = findMaskingTokens(json);
     this.merges = new BpeMerges(recipe.merges);
     this.words = wordSplitter(recipe);
     this.addedIds = new Map(json.added_tokens.map((token) => [token.content, token.id]));

@@ -12,6 +12,7 @@ export class ByteTokenizer implements Tokenizer {
   readonly bosId = special.bosId;
   readonly eosId = special.eosId;
   readonly template = undefined;
+  readonly masking = undefined;
   readonly fingerprint = tokenizerFingerprint(byteTokenizerJson(), special);
 
   encode(text: string): Int32Array {

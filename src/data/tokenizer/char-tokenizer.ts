@@ -14,6 +14,7 @@ export class CharTokenizer implements Tokenizer {
   readonly bosId = undefined;
   readonly eosId: number;
   readonly template = undefined;
+  readonly masking = undefined;
   readonly fingerprint: string;
   private readonly ids: ReadonlyMap<string, number>;
 

@@ -1,5 +1,6 @@
 import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { InputError } from '../../engine/errors.js';
+import { findMaskingTokens, type MaskingTokens } from './masking-tokens.js';
 import { saveTokenizerFiles, tokenizerFingerprint } from './save-tokenizer.js';
 import { findSequenceTemplate, type SequenceTemplate } from './sequence-template.js';
 import { findSpecialIds, type SpecialIds } from './special-ids.js';
@@ -14,6 +15,7 @@ export class LibraryTokenizer implements Tokenizer {
   readonly bosId: number | undefined;
   readonly eosId: number | undefined;
   readonly template: SequenceTemplate | undefined;
+  readonly masking: MaskingTokens | undefined;
   readonly fingerprint: string;
   private readonly special: SpecialIds;
   private readonly library: Library;
@@ -43,6 +45,7 @@ export class LibraryTokenizer implements Tokenizer {
     this.bosId = this.special.bosId;
     this.eosId = this.special.eosId;
     this.template = findSequenceTemplate(json);
+    this.masking = findMaskingTokens(json);
     this.fingerprint = tokenizerFingerprint(json, this.special);
     let largest = -1;
     for (const id of this.library.get_vocab().values()) if (id > largest) largest = id;

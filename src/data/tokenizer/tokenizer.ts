@@ -1,3 +1,4 @@
+import type { MaskingTokens } from './masking-tokens.js';
 import type { SequenceTemplate } from './sequence-template.js';
 
 /** How {@link Tokenizer.encode} is to read its text. */
@@ -21,6 +22,8 @@ export interface Tokenizer {
   readonly eosId: number | undefined;
   /** What encoders see around a text or a pair; undefined if there are no tokens for it. */
   readonly template: SequenceTemplate | undefined;
+  /** What masked language modelling needs; undefined if there is no mask. */
+  readonly masking: MaskingTokens | undefined;
   /** Hash of all that determines the ids; the key of token caches. */
   readonly fingerprint: string;
   encode(text: string, options?: EncodeOptions): Int32Array;

@@ -12,6 +12,11 @@ export interface AttentionShape {
   readonly causal: boolean;
   /** Factor on the scores, usually 1/√d. */
   readonly scale: number;
+  /**
+   * [B·Tq, 2], i32: the first key of its sequence that a query sees, and the one after the last: padding, documents packed into
+   * one row. Within what `causal` allows; at least one key must be left, which callers see to.
+   */
+  readonly keyRanges?: Tensor;
 }
 
 /**
@@ -56,13 +61,14 @@ export function attentionExtents(
   require(keyWidth ===
     keyValueHeads * headWidth, `${op}: key width ${keyWidth}, expected ${keyValueHeads * headWidth}`);
   expectShape(`${op} value`, args.value, [keyRows, keyWidth]);
+  if (args.keyRanges) expectTensor(`${op} keyRanges`, args.keyRanges, [queryRows, 2], 'i32');
   const queryLength = queryRows / batch;
   const keyLength = keyRows / batch;
   require(!args.causal || keyLength >= queryLength, `${op}: ${queryLength} causal queries over ${keyLength} keys`);
   return { queryLength, keyLength, headWidth };
 }
 
-/** Pairs of query and key that are not masked, per sequence and head. */
+/** Pairs of query and key, per sequence and head; pairs that `keyRanges` hides count, since their number is in the data. */
 export function attendedPairs(queryLength: number, keyLength: number, causal: boolean): number {
   return causal
     ? queryLength * (keyLength - queryLength) + (queryLength * (queryLength + 1)) / 2
@@ -81,7 +87,7 @@ function attentionThreadBytes(headWidth: number): number {
 }
 
 export const attention: OpSpec<AttentionArgs> = {
-  access: { query: 'read', key: 'read', value: 'read', out: 'write', logSumExp: 'write' },
+  access: { query: 'read', key: 'read', value: 'read', out: 'write', logSumExp: 'write', keyRanges: 'read' },
   storage: [['query', 'key', 'value', 'out']],
   check(args) {
     attentionExtents('attention', args);
@@ -125,6 +131,7 @@ export const attentionBackward: OpSpec<AttentionBackwardArgs> = {
     dQuery: 'write',
     dKey: 'write',
     dValue: 'write',
+    keyRanges: 'read',
   },
   storage: [['query', 'key', 'value', 'out', 'dOut', 'dQuery', 'dKey', 'dValue']],
   check(args) {

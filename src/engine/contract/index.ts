@@ -3,15 +3,19 @@
  * An engine that lacks a kernel for one of these does not compile.
  */
 import type { Tensor } from '../tensor.js';
+import * as activations from './activation.js';
 import { type AdafactorDirectionArgs, adafactorDirection } from './adafactor.js';
 import { type Adam8bitDirectionArgs, adam8bitDirection } from './adam-8bit.js';
 import { type AdamMiniDirectionArgs, adamMiniDirection } from './adam-mini.js';
 import * as attentionOps from './attention.js';
+import * as biases from './bias.js';
 import * as channels from './channel-scale.js';
+import * as dropouts from './dropout.js';
 import * as elementwise from './elementwise.js';
 import * as embeddingOps from './embedding.js';
 import * as fast from './fast-projection.js';
 import { type GemmArgs, gemm } from './gemm.js';
+import * as layerNorms from './layer-norm.js';
 import * as loss from './loss.js';
 import { type NormalizeArgs, normalize } from './normalize.js';
 import * as optimizer from './optimizer.js';
@@ -22,6 +26,7 @@ import * as norm from './rms-norm.js';
 import { type RopeArgs, rope } from './rope.js';
 import { type SingularVectorsArgs, singularVectors } from './singular-vectors.js';
 import type { OpSpec } from './spec.js';
+import { type SquaredErrorArgs, squaredError } from './squared-error.js';
 import * as stepSlope from './step-slope.js';
 import * as subtoken from './subtoken.js';
 import * as swigluOps from './swiglu.js';
@@ -72,6 +77,17 @@ export interface OpArgs {
   readonly singularVectors: SingularVectorsArgs;
   readonly channelScale: channels.ChannelScaleArgs;
   readonly limitGrowth: channels.LimitGrowthArgs;
+  readonly layerNorm: layerNorms.LayerNormArgs;
+  readonly layerNormBackward: layerNorms.LayerNormBackwardArgs;
+  readonly gelu: activations.GeluArgs;
+  readonly geluBackward: activations.GeluBackwardArgs;
+  readonly tanh: activations.TanhArgs;
+  readonly tanhBackward: activations.TanhBackwardArgs;
+  readonly addBias: biases.AddBiasArgs;
+  readonly columnSum: biases.ColumnSumArgs;
+  readonly dropout: dropouts.DropoutArgs;
+  readonly dropoutBackward: dropouts.DropoutBackwardArgs;
+  readonly squaredError: SquaredErrorArgs;
 }
 
 export type OpName = keyof OpArgs;
@@ -122,6 +138,17 @@ export const ops: { readonly [K in OpName]: OpSpec<OpArgs[K]> } = {
   singularVectors,
   channelScale: channels.channelScale,
   limitGrowth: channels.limitGrowth,
+  layerNorm: layerNorms.layerNorm,
+  layerNormBackward: layerNorms.layerNormBackward,
+  gelu: activations.gelu,
+  geluBackward: activations.geluBackward,
+  tanh: activations.tanh,
+  tanhBackward: activations.tanhBackward,
+  addBias: biases.addBias,
+  columnSum: biases.columnSum,
+  dropout: dropouts.dropout,
+  dropoutBackward: dropouts.dropoutBackward,
+  squaredError,
 };
 
 export const opNames = Object.keys(ops) as readonly OpName[];

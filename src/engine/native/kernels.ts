@@ -1,5 +1,6 @@
 import { attentionExtents } from '../contract/attention.js';
 import { channelKinds } from '../contract/channel-scale.js';
+import { dropoutThreshold } from '../contract/dropout.js';
 import { type FastProjection, hadamardSize, sparseEntries } from '../contract/fast-projection.js';
 import { gemmExtents } from '../contract/gemm.js';
 import { type Kernels, type OpArgs, type OpName, ops } from '../contract/index.js';
@@ -60,6 +61,17 @@ const opCodes: { readonly [K in OpName]: number } = {
   singularVectors: 42,
   channelScale: 43,
   limitGrowth: 44,
+  layerNorm: 45,
+  layerNormBackward: 46,
+  gelu: 47,
+  geluBackward: 48,
+  tanh: 49,
+  tanhBackward: 50,
+  addBias: 51,
+  columnSum: 52,
+  dropout: 53,
+  dropoutBackward: 54,
+  squaredError: 55,
 };
 
 /** What an op passes to C++: numbers, flags, tensors (as byte offsets) and left-out tensors (as −1). */
@@ -100,12 +112,12 @@ const argumentsOf: Arguments = {
     return [...matrix('x', x), ...matrix('cos', cos), sequenceLength, positionOffset, inverse, x, cos, sin, out];
   },
   attention(args, scratch) {
-    const { query, key, value, out, logSumExp } = args;
-    return [...attentionShape(args), query, key, value, out, logSumExp, scratch];
+    const { query, key, value, out, logSumExp, keyRanges } = args;
+    return [...attentionShape(args), query, key, value, out, logSumExp, keyRanges, scratch];
   },
   attentionBackward(args, scratch) {
-    const { query, key, value, out, logSumExp, dOut, dQuery, dKey, dValue } = args;
-    return [...attentionShape(args), query, key, value, out, logSumExp, dOut, dQuery, dKey, dValue, scratch];
+    const { query, key, value, out, logSumExp, dOut, dQuery, dKey, dValue, keyRanges } = args;
+    return [...attentionShape(args), query, key, value, out, logSumExp, dOut, dQuery, dKey, dValue, keyRanges, scratch];
   },
   swiglu: ({ gate, up, out, activated }) => [sizeOf(gate.shape), gate, up, out, activated],
   swigluBackward: ({ gate, up, activated, dy, dGate, dUp }) => [
@@ -231,6 +243,46 @@ const argumentsOf: Arguments = {
     return [...extents, channelKinds.indexOf(channels), x, projected, direction, scratch];
   },
   limitGrowth: ({ x, previous, factor }, scratch) => [sizeOf(x.shape), factor, x, previous, scratch],
+  layerNorm: ({ x, weight, bias, out, mean, rstd, epsilon }) => [
+    ...matrix('x', x),
+    epsilon,
+    x,
+    weight,
+    bias,
+    out,
+    mean,
+    rstd,
+  ],
+  layerNormBackward(args, scratch) {
+    const { x, mean, rstd, weight, dy, dx, accumulate = false, dWeight, dBias } = args;
+    return [...matrix('x', x), accumulate, x, mean, rstd, weight, dy, dx, dWeight, dBias, scratch];
+  },
+  gelu: ({ x, out, form }) => [sizeOf(x.shape), form === 'exact', x, out],
+  geluBackward: ({ x, dy, dx, form }) => [sizeOf(x.shape), form === 'exact', x, dy, dx],
+  tanh: ({ x, out }) => [sizeOf(x.shape), x, out],
+  tanhBackward: ({ y, dy, dx }) => [sizeOf(y.shape), y, dy, dx],
+  addBias: ({ x, bias, out }) => [...matrix('x', x), x, bias, out],
+  columnSum: ({ x, out }, scratch) => [...matrix('x', x), x, out, scratch],
+  dropout: ({ x, residual, out, mask, probability, key }) => [
+    ...matrix('x', x),
+    dropoutThreshold(probability),
+    1 / (1 - probability),
+    key[0],
+    key[1],
+    x,
+    residual,
+    out,
+    mask,
+  ],
+  dropoutBackward: ({ dy, mask, dx, probability }) => [sizeOf(dy.shape), 1 / (1 - probability), dy, mask, dx],
+  squaredError: ({ predictions, targets, loss, dPredictions, scale }) => [
+    sizeOf(predictions.shape),
+    scale,
+    predictions,
+    targets,
+    loss,
+    dPredictions,
+  ],
 };
 
 function fastProjection({ family, key }: FastProjection, inputSize: number, rank: number): readonly Argument[] {
@@ -317,6 +369,17 @@ export function nativeKernels(block: Float64Array, run: (opCode: number) => void
     singularVectors: kernel('singularVectors'),
     channelScale: kernel('channelScale'),
     limitGrowth: kernel('limitGrowth'),
+    layerNorm: kernel('layerNorm'),
+    layerNormBackward: kernel('layerNormBackward'),
+    gelu: kernel('gelu'),
+    geluBackward: kernel('geluBackward'),
+    tanh: kernel('tanh'),
+    tanhBackward: kernel('tanhBackward'),
+    addBias: kernel('addBias'),
+    columnSum: kernel('columnSum'),
+    dropout: kernel('dropout'),
+    dropoutBackward: kernel('dropoutBackward'),
+    squaredError: kernel('squaredError'),
   };
 }
 

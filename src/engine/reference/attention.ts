@@ -24,22 +24,26 @@ interface ScoreRow {
 
 /** All score rows of an attention, sequence by sequence. */
 function* scoreRows(
+  memory: ReferenceMemory,
   op: string,
   args: AttentionShape & { query: Tensor; key: Tensor; value: Tensor },
 ): Generator<ScoreRow> {
   const { batch, heads, keyValueHeads, causal } = args;
   const { queryLength, keyLength, headWidth: width } = attentionExtents(op, args);
   const keyStride = keyValueHeads * width;
+  const ranges = args.keyRanges && memory.integers(args.keyRanges);
   for (let sequence = 0; sequence < batch; sequence++) {
     for (let i = 0; i < queryLength; i++) {
       const row = sequence * queryLength + i;
+      const seen = causal ? i + keyLength - queryLength + 1 : keyLength;
+      const [first, end] = ranges ? [ranges[2 * row], Math.min(seen, ranges[2 * row + 1])] : [0, seen];
       for (let head = 0; head < heads; head++) {
         const keyValueHead = Math.floor(head / (heads / keyValueHeads));
         yield {
           query: (row * heads + head) * width,
-          firstKey: sequence * keyLength * keyStride + keyValueHead * width,
+          firstKey: (sequence * keyLength + first) * keyStride + keyValueHead * width,
           keyStride,
-          keys: causal ? i + keyLength - queryLength + 1 : keyLength,
+          keys: end - first,
           width,
           index: row * heads + head,
         };
@@ -58,7 +62,7 @@ export function attention(memory: ReferenceMemory, args: AttentionArgs): void {
   const { keyLength } = attentionExtents('attention', args);
   const scores = new Float64Array(keyLength);
 
-  for (const row of scoreRows('attention', args)) {
+  for (const row of scoreRows(memory, 'attention', args)) {
     let largest = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < row.keys; i++) {
       scores[i] = args.scale * dot(query, row.query, key, row.firstKey + i * row.keyStride, row.width);
@@ -87,7 +91,7 @@ export function attentionBackward(memory: ReferenceMemory, args: AttentionBackwa
   const dKey = memory.floats(args.dKey).fill(0);
   const dValue = memory.floats(args.dValue).fill(0);
 
-  for (const row of scoreRows('attentionBackward', args)) {
+  for (const row of scoreRows(memory, 'attentionBackward', args)) {
     const { query: q, width } = row;
     const delta = dot(dOut, q, out, q, width);
     for (let i = 0; i < row.keys; i++) {

@@ -2,15 +2,19 @@ import type { Kernels } from '../contract/index.js';
 import type { Numbers } from '../dtype.js';
 import { type Backend, Engine } from '../engine.js';
 import type { SpillDevice } from '../spill.js';
+import { gelu, geluBackward, tanh, tanhBackward } from './activation.js';
 import { adafactorDirection } from './adafactor.js';
 import { adam8bitDirection } from './adam-8bit.js';
 import { adamMiniDirection } from './adam-mini.js';
 import { attention, attentionBackward } from './attention.js';
+import { addBias, columnSum } from './bias.js';
 import { channelScale, limitGrowth } from './channel-scale.js';
+import { dropout, dropoutBackward } from './dropout.js';
 import { add, axpby, copy, fill, normalize, scale } from './elementwise.js';
 import { embedding, embeddingBackward } from './embedding.js';
 import { fastExpand, fastMatrix, fastProject } from './fast-projection.js';
 import { gemm } from './gemm.js';
+import { layerNorm, layerNormBackward } from './layer-norm.js';
 import { crossEntropy, logSoftmax, nllLoss, nllLossBackward } from './loss.js';
 import { ReferenceMemory } from './memory.js';
 import { adamDirection, adamW, clipFactor, squaredNorm } from './optimizer.js';
@@ -20,6 +24,7 @@ import { orthonormalize, random } from './random.js';
 import { rmsNorm, rmsNormBackward } from './rms-norm.js';
 import { rope } from './rope.js';
 import { singularVectors } from './singular-vectors.js';
+import { squaredError } from './squared-error.js';
 import { slopeBackward, slopeCodes } from './step-slope.js';
 import { subtokenDirection, subtokenExpand, subtokenProject } from './subtoken.js';
 import { silu, swiglu, swigluBackward } from './swiglu.js';
@@ -119,5 +124,16 @@ function bindKernels(memory: ReferenceMemory): Kernels {
     singularVectors: (args) => singularVectors(memory, args),
     channelScale: (args) => channelScale(memory, args),
     limitGrowth: (args) => limitGrowth(memory, args),
+    layerNorm: (args) => layerNorm(memory, args),
+    layerNormBackward: (args) => layerNormBackward(memory, args),
+    gelu: (args) => gelu(memory, args),
+    geluBackward: (args) => geluBackward(memory, args),
+    tanh: (args) => tanh(memory, args),
+    tanhBackward: (args) => tanhBackward(memory, args),
+    addBias: (args) => addBias(memory, args),
+    columnSum: (args) => columnSum(memory, args),
+    dropout: (args) => dropout(memory, args),
+    dropoutBackward: (args) => dropoutBackward(memory, args),
+    squaredError: (args) => squaredError(memory, args),
   };
 }

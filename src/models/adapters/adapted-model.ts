@@ -1,5 +1,6 @@
 import { deriveKey, type Engine, InputError } from '../../engine/index.js';
 import { type LossTarget, Parameter, type Tape } from '../../tape/index.js';
+import type { FileFormat } from '../file-format.js';
 import type { LossForm, MergeableNorm, SketchableLinear, TokenBatch, TrainableModel } from '../trainable-model.js';
 
 /** Which linear layers get a low-rank addition, and of what size. */
@@ -13,7 +14,7 @@ export interface AdapterShape {
 }
 
 /** Weights that no linear layer of a block multiplies by: tables and heads. */
-const notAdapted = /(embed|lm_head|classifier|score|decoder|wte|wpe)/;
+const notAdapted = /(embed|lm_head|^head\.|pooler)/;
 
 /** Names of adapters' own weights, as PEFT has them. */
 export const adapterName = /\.lora_[AB]\.weight$/;
@@ -56,6 +57,10 @@ export class AdaptedModel implements TrainableModel {
     }
     this.adapters = adapters;
     this.parameters = [...base.parameters, ...adapters];
+  }
+
+  get files(): FileFormat {
+    return this.base.files;
   }
 
   get sketchableLinears(): readonly SketchableLinear[] {

@@ -85,15 +85,21 @@ export function frozenWeights({ base }: AdaptedModel): readonly Parameter[] {
 /**
  * Fills a model from a directory: its own weights, or its base's with an adapter merged into them, W + (α/r)·B·A.
  *
+ * @param asStart as {@link loadWeights}: heads may be missing or left over
  * @throws CheckpointError as {@link loadWeights} and {@link loadAdapter}
  */
-export async function loadModelWeights(engine: Engine, model: TrainableModel, directory: string): Promise<void> {
+export async function loadModelWeights(
+  engine: Engine,
+  model: TrainableModel,
+  directory: string,
+  asStart = false,
+): Promise<void> {
   if (!isAdapterDirectory(directory)) {
-    loadWeights(engine, model.parameters, directory);
+    loadWeights(engine, model.parameters, directory, model.files, asStart);
     return;
   }
   const config = readAdapterConfig(directory);
-  await loadModelWeights(engine, model, baseDirectory(directory, config));
+  await loadModelWeights(engine, model, baseDirectory(directory, config), asStart);
   const before = model.parameters.map(({ trainable, adapter }) => ({ trainable, adapter }));
   const adapted = new AdaptedModel(engine, model, config);
   for (const parameter of model.parameters) {

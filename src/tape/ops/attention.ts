@@ -1,3 +1,4 @@
+import type { Tensor } from '../../engine/index.js';
 import type { Tape } from '../tape.js';
 import type { Value } from '../value.js';
 
@@ -7,6 +8,8 @@ export interface AttentionOptions {
   readonly heads: number;
   readonly keyValueHeads: number;
   readonly causal: boolean;
+  /** [B·Tq, 2], i32: keys that each query sees, from and up to; has to live until backward is done. */
+  readonly keyRanges?: Tensor | undefined;
 }
 
 /**
@@ -28,7 +31,8 @@ export function attention(
 ): Value {
   const { engine } = tape;
   const [rows, width] = query.shape;
-  const shape = { ...options, scale: 1 / Math.sqrt(width / options.heads) };
+  const { keyRanges, ...heads } = options;
+  const shape = { ...heads, scale: 1 / Math.sqrt(width / options.heads), ...(keyRanges && { keyRanges }) };
   const [out, logSumExp] = tape.apply({
     cost: 'gemm',
     inputs: [query, key, value],

@@ -22,6 +22,7 @@ export interface LossTarget {
  * @param hidden [N, n]
  * @param head [V, n]
  * @param chunk rows of logits that exist at a time
+ * @param bias [V], added to the logits
  */
 export function fusedLinearCrossEntropy(
   tape: Tape,
@@ -30,11 +31,14 @@ export function fusedLinearCrossEntropy(
   head: Parameter,
   { targets, loss, scale }: LossTarget,
   chunk: number,
+  bias?: Parameter,
 ): void {
   const { engine } = tape;
   const [tokens] = hidden.shape;
   const table = head.tensor;
-  const training = hidden.requiresGradient || (tape.keeper !== undefined && head.trainable);
+  const parameters = bias ? [head, bias] : [head];
+  const training =
+    hidden.requiresGradient || (tape.keeper !== undefined && parameters.some(({ trainable }) => trainable));
   const dHidden = hidden.requiresGradient ? tape.allocate(`${hidden.name}.gradient`, hidden) : undefined;
   const largest = Math.min(chunk, tokens);
   const logits = engine.allocate({
@@ -47,6 +51,7 @@ export function fusedLinearCrossEntropy(
     const h = rows(hidden.tensor, start, count);
     const y = rows(logits, 0, count);
     engine.run('gemm', { a: h, b: table, transB: true, out: y });
+    if (bias) engine.run('addBias', { x: y, bias: bias.tensor, out: y });
     engine.run('crossEntropy', {
       logits: y,
       targets: rows(targets, start, count),
@@ -55,6 +60,9 @@ export function fusedLinearCrossEntropy(
       ...(training && { dLogits: y }),
     });
     if (dHidden) engine.run('gemm', { a: y, b: table, out: rows(dHidden, start, count) });
+    if (training && bias?.trainable) {
+      tape.addToParameterGradient(bias, (sum) => engine.run('columnSum', { x: y, out: sum }));
+    }
     if (training && head.trainable) {
       tape.addParameterGradient(head, table.shape, (out, accumulate) =>
         engine.run('gemm', { a: y, b: h, transA: true, out, accumulate }),
@@ -67,7 +75,7 @@ export function fusedLinearCrossEntropy(
   const gradient = { release: () => hidden.gradient && engine.release(tape.takeGradient(hidden)) };
   // The gradient is ready, but the head counts as used until backward starts: an update in between would change the
   // table that a tied embedding still has to read.
-  tape.record([gradient], [head], () => {});
+  tape.record([gradient], parameters, () => {});
 }
 
 /**
@@ -79,10 +87,21 @@ export function linearCrossEntropy(
   slot: string,
   hidden: Value,
   head: Parameter,
-  { targets, loss, scale }: LossTarget,
+  target: LossTarget,
+  bias?: Parameter,
 ): void {
+  const logits = linear(tape, slot, hidden, head, undefined, bias);
+  crossEntropy(tape, slot, logits, target);
+  tape.release(logits);
+}
+
+/**
+ * Cross-entropy of logits. Keeps `${slot}.logits`, the model's output, and `${slot}.log_probs`.
+ *
+ * @param logits [N, V]
+ */
+export function crossEntropy(tape: Tape, slot: string, logits: Value, { targets, loss, scale }: LossTarget): void {
   const { engine } = tape;
-  const logits = linear(tape, slot, hidden, head);
   const [logProbs] = tape.apply({
     cost: 'elementwise',
     inputs: [logits],
@@ -101,5 +120,5 @@ export function linearCrossEntropy(
       tape.passGradient(logits, dLogits);
     });
   }
-  tape.release(logits, logProbs);
+  tape.release(logProbs);
 }

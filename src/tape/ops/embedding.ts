@@ -3,7 +3,7 @@ import type { Tape } from '../tape.js';
 import type { Value } from '../value.js';
 
 /**
- * Token embedding, out[i] = table[ids[i]]. Keeps the ids (4 bytes per token).
+ * Embedding, out[i] = table[ids[i]]. Keeps the ids (4 bytes per token).
  *
  * @param slot for example `embed_tokens`
  * @param ids [N], i32

@@ -5,7 +5,7 @@ import type { Value } from '../value.js';
 import { addLowRank } from './low-rank.js';
 
 /**
- * Linear layer without bias, O = X·Wᵀ with W as [out, in] (Hugging Face's layout), optionally plus a residual.
+ * Linear layer O = X·Wᵀ with W as [out, in] (Hugging Face's layout), optionally plus a residual and a bias.
  *
  * An adapter of the weight adds its low-rank branch.
  *
@@ -15,32 +15,51 @@ import { addLowRank } from './low-rank.js';
  * @param x [N, in]
  * @param weight [out, in]
  * @param residual [N, out], added to the product
+ * @param bias [out], added to every row
  */
-export function linear(tape: Tape, slot: string, x: Value, weight: Parameter, residual?: Value): Value {
-  const y = denseProduct(tape, slot, x, weight, residual);
+export function linear(
+  tape: Tape,
+  slot: string,
+  x: Value,
+  weight: Parameter,
+  residual?: Value,
+  bias?: Parameter,
+): Value {
+  const y = denseProduct(tape, slot, x, weight, residual, bias);
   return weight.adapter ? addLowRank(tape, slot, x, y, weight.adapter) : y;
 }
 
-function denseProduct(tape: Tape, slot: string, x: Value, weight: Parameter, residual?: Value): Value {
+function denseProduct(
+  tape: Tape,
+  slot: string,
+  x: Value,
+  weight: Parameter,
+  residual: Value | undefined,
+  bias: Parameter | undefined,
+): Value {
   const { engine } = tape;
   const [tokens] = x.shape;
   const w = weight.tensor;
-  const run = ([a, addend]: readonly Tensor[], [y]: readonly Tensor[]) =>
+  const parameters = bias ? [weight, bias] : [weight];
+  const run = ([a, addend]: readonly Tensor[], [y]: readonly Tensor[]) => {
     engine.run('gemm', { a, b: w, transB: true, out: y, ...(addend && { addend }) });
+    if (bias) engine.run('addBias', { x: y, bias: bias.tensor, out: y });
+  };
   const [out] = tape.apply({
     cost: 'gemm',
     inputs: residual ? [x, residual] : [x],
-    parameters: [weight],
+    parameters,
     outputs: [{ name: `${slot}.output`, shape: [tokens, w.shape[0]] }],
     run,
     runRows: (_, inputs, outputs) => run(inputs, outputs),
   });
   if (!out.requiresGradient || !tape.keeper) return out;
   const kept = weight.trainable ? tape.keeper.keepInput(tape, `${slot}.input`, x, weight) : undefined;
-  tape.record(kept ? [kept] : [], [weight], () => {
+  tape.record(kept ? [kept] : [], parameters, () => {
     const dy = tape.takeGradient(out);
     kept?.weightGradient(dy);
     kept?.release();
+    if (bias?.trainable) tape.addToParameterGradient(bias, (sum) => engine.run('columnSum', { x: dy, out: sum }));
     tape.addGradient(x, (dx, accumulate) => engine.run('gemm', { a: dy, b: w, out: dx, accumulate }));
     if (residual) tape.passGradient(residual, dy);
     else engine.release(dy);

@@ -12,6 +12,8 @@ interface Situation {
   readonly causal?: boolean;
   /** Deviation of the queries; large ones make nearly one-hot probabilities. */
   readonly sharpness?: number;
+  /** Which keys a query sees: those of the first tokens of a row, or those of its own document. */
+  readonly ranges?: 'padding' | 'documents';
 }
 
 const situations: readonly Situation[] = [
@@ -33,6 +35,12 @@ const situations: readonly Situation[] = [
   { queries: 80, keys: 30, width: 10, causal: false },
   { queries: 300, width: 64, heads: 3 },
   { queries: 40, width: 16, heads: 2, sharpness: 30 },
+  { queries: 20, width: 16, heads: 2, batch: 3, causal: false, ranges: 'padding' },
+  { queries: 150, width: 32, heads: 2, batch: 2, causal: false, ranges: 'padding' },
+  { queries: 150, width: 24, heads: 4, keyValueHeads: 2, batch: 2, causal: false, ranges: 'documents' },
+  { queries: 200, width: 16, heads: 2, batch: 2, ranges: 'documents' },
+  { queries: 70, width: 20, heads: 2, batch: 2, ranges: 'padding' },
+  { queries: 70, keys: 200, width: 8, batch: 2, causal: false, ranges: 'documents' },
 ];
 
 function describeSituation({
@@ -44,10 +52,11 @@ function describeSituation({
   width,
   causal = true,
   sharpness,
+  ranges,
 }: Situation) {
   const lengths = keys === undefined ? `${queries} tokens` : `${queries} queries on ${keys} keys`;
   const groups = keyValueHeads === heads ? `${heads} heads` : `${heads} heads on ${keyValueHeads}`;
-  return `${batch} x ${lengths}, ${groups} of ${width}, ${causal ? 'causal' : 'not causal'}${sharpness ? ', sharp' : ''}`;
+  return `${batch} x ${lengths}, ${groups} of ${width}, ${causal ? 'causal' : 'not causal'}${sharpness ? ', sharp' : ''}${ranges ? `, ${ranges}` : ''}`;
 }
 
 function shapes({ batch = 1, heads = 1, keyValueHeads = heads, queries, keys = queries, width }: Situation) {
@@ -70,7 +79,36 @@ function scalars({
 
 function inputs(situation: Situation) {
   const { query, key } = shapes(situation);
-  return { query: normal(query, situation.sharpness ?? 1), key: normal(key), value: normal(key) };
+  const keyRanges = keyRangesOf(situation);
+  return {
+    query: normal(query, situation.sharpness ?? 1),
+    key: normal(key),
+    value: normal(key),
+    ...(keyRanges && { keyRanges }),
+  };
+}
+
+/** Rows of some 2/3 real tokens, or documents of 1, 2, 3, ... tokens in turn, in whose bounds the queries lie. */
+function keyRangesOf({ batch = 1, queries, keys = queries, ranges }: Situation): Operand | undefined {
+  if (ranges === undefined) return undefined;
+  const values: number[] = [];
+  for (let sequence = 0; sequence < batch; sequence++) {
+    const length = Math.max(1, Math.ceil((keys * (sequence + 2)) / (batch + 2)));
+    for (let query = 0; query < queries; query++) {
+      if (ranges === 'padding') values.push(0, length);
+      else values.push(...documentOf(query, 13 + sequence, keys));
+    }
+  }
+  return given([batch * queries, 2], values, 'i32');
+}
+
+/** Bounds of the document that holds a token, where the k-th has k·unit tokens; none reaches beyond `keys`. */
+function documentOf(token: number, unit: number, keys: number): readonly [number, number] {
+  let start = 0;
+  for (let length = unit; ; length += unit) {
+    if (token < start + length || start + length >= keys) return [start, Math.min(keys, start + length)];
+    start += length;
+  }
 }
 
 /** A score of standard deviation `sharpness` has an absolute error in proportion, and exp makes it a relative one. */
@@ -150,7 +188,11 @@ async function forwardResults(
   });
   const out = tensor('out', operands.out);
   const logSumExp = tensor('logSumExp', operands.logSumExp);
-  engine.run('attention', { ...shape, query, key, value, out, logSumExp });
+  const { keyRanges: described } = operands;
+  const keyRanges = described && tensor('keyRanges', described);
+  const ranges = described && valuesOf(described, 'attentionBackward', label, 'keyRanges');
+  if (keyRanges && ranges) engine.write(keyRanges, ranges);
+  engine.run('attention', { ...shape, query, key, value, out, logSumExp, ...(keyRanges && { keyRanges }) });
   return {
     out: given(out.shape, [...(await engine.read(out))], out.dtype),
     logSumExp: given(logSumExp.shape, [...(await engine.read(logSumExp))]),

@@ -1,0 +1,198 @@
+import { type Engine, rows, type Tensor } from '../engine/index.js';
+import {
+  add,
+  attention,
+  dropout,
+  embedding,
+  fusedLinearCrossEntropy,
+  gelu,
+  type LossTarget,
+  layerNorm,
+  linear,
+  linearCrossEntropy,
+  type Parameter,
+  type Tape,
+  type Value,
+} from '../tape/index.js';
+import type { CausalModel } from './causal-model.js';
+import type { FileFormat } from './file-format.js';
+import type { Gpt2Config } from './gpt2-config.js';
+import { gpt2Files } from './gpt2-files.js';
+import type { KeyValueCache } from './key-value-cache.js';
+import type { LossForm, SketchableLinear, TokenBatch } from './trainable-model.js';
+import { WeightTable } from './weight-table.js';
+
+/** The shapes of a GPT-2's weights by their names in the program, in the order in which they are stored. */
+export function gpt2Shapes(config: Gpt2Config): ReadonlyMap<string, readonly number[]> {
+  const { hiddenSize: n, intermediateSize: m } = config;
+  const shapes = new Map<string, readonly number[]>();
+  const pair = (name: string, rows: number, columns?: number) => {
+    shapes.set(`${name}.weight`, columns === undefined ? [rows] : [rows, columns]);
+    shapes.set(`${name}.bias`, [rows]);
+  };
+  shapes.set('model.embed_tokens.weight', [config.vocabSize, n]);
+  shapes.set('model.embed_positions.weight', [config.maxPositionEmbeddings, n]);
+  for (let layer = 0; layer < config.numHiddenLayers; layer++) {
+    const at = `model.layers.${layer}`;
+    pair(`${at}.input_layernorm`, n);
+    for (const name of ['q_proj', 'k_proj', 'v_proj', 'o_proj']) pair(`${at}.self_attn.${name}`, n, n);
+    pair(`${at}.post_attention_layernorm`, n);
+    pair(`${at}.mlp.up_proj`, m, n);
+    pair(`${at}.mlp.down_proj`, n, m);
+  }
+  pair('model.norm', n);
+  if (!config.tieWordEmbeddings) shapes.set('lm_head.weight', [config.vocabSize, n]);
+  return shapes;
+}
+
+/** GPT-2: pre-norm blocks of LayerNorm, causal attention and GELU, with biases and learned positions. */
+export class Gpt2 implements CausalModel {
+  readonly config: Gpt2Config;
+  readonly positions: number;
+  readonly dtype = 'f32';
+  readonly parameters: readonly Parameter[];
+  readonly files: FileFormat;
+  readonly #engine: Engine;
+  readonly #weights: WeightTable;
+
+  /** Allocates the weights, with undefined contents: call `initialize`, or write them. */
+  constructor(engine: Engine, config: Gpt2Config) {
+    this.config = config;
+    this.positions = config.maxPositionEmbeddings;
+    this.#engine = engine;
+    this.#weights = new WeightTable(engine, gpt2Shapes(config));
+    this.parameters = this.#weights.all;
+    this.files = gpt2Files(config);
+  }
+
+  /** LayerNorm has a β, which no linear layer takes up. */
+  readonly mergeableNorms = [];
+
+  get sketchableLinears(): readonly SketchableLinear[] {
+    const { hiddenSize, intermediateSize, numHiddenLayers } = this.config;
+    return Array.from({ length: numHiddenLayers }, (_, layer) => {
+      const at = `layers.${layer}`;
+      const linears = [
+        ['self_attn.q_proj', hiddenSize, 'self_attn'],
+        ['self_attn.k_proj', hiddenSize, 'self_attn'],
+        ['self_attn.v_proj', hiddenSize, 'self_attn'],
+        ['mlp.up_proj', hiddenSize, 'mlp'],
+        ['mlp.down_proj', intermediateSize, 'mlp.down'],
+      ] as const;
+      return linears.map(([name, inputSize, group]) => ({
+        weight: `model.${at}.${name}.weight`,
+        slot: `${at}.${name}.input`,
+        inputSize,
+        inputGroup: `${at}.${group}`,
+      }));
+    }).flat();
+  }
+
+  /** N(0, initializerRange²); layers that end a branch have 1/√(2L) of it, as there are 2L branches in the sum. */
+  initialize(seed: number): void {
+    const { initializerRange: usual, numHiddenLayers } = this.config;
+    const ofBranch = usual / Math.sqrt(2 * numHiddenLayers);
+    this.#weights.initialize(seed, (name) => (/\.(o|down)_proj\.weight$/.test(name) ? ofBranch : usual));
+  }
+
+  loss(tape: Tape, tokens: TokenBatch, target: LossTarget, form: LossForm): void {
+    const hidden = this.hiddenStates(tape, tokens);
+    if (form.form === 'fused') fusedLinearCrossEntropy(tape, 'lm_head', hidden, this.#head, target, form.chunk);
+    else linearCrossEntropy(tape, 'lm_head', hidden, this.#head, target);
+    tape.release(hidden);
+  }
+
+  nextLogits(tape: Tape, tokens: TokenBatch, cache: KeyValueCache): Tensor {
+    const hidden = this.hiddenStates(tape, tokens, cache);
+    const logits = tape.allocate('lm_head.logits', { shape: [1, this.config.vocabSize], dtype: 'f32' });
+    const last = rows(hidden.tensor, tokens.sequenceLength - 1, 1);
+    this.#engine.run('gemm', { a: last, b: this.#head.tensor, transB: true, out: logits });
+    tape.release(hidden);
+    return logits;
+  }
+
+  /** Output of the last norm, [B·T, n]. */
+  hiddenStates(tape: Tape, tokens: TokenBatch, cache?: KeyValueCache): Value {
+    let x = this.#embed(tape, tokens, cache?.length ?? 0);
+    for (let layer = 0; layer < this.config.numHiddenLayers; layer++) x = this.#block(tape, layer, x, tokens, cache);
+    cache?.advance(tokens.sequenceLength);
+    const hidden = layerNorm(tape, 'norm', x, this.#weights.pair('model.norm'), this.config.layerNormEps);
+    tape.release(x);
+    return hidden;
+  }
+
+  [Symbol.dispose](): void {
+    this.#weights.release();
+  }
+
+  get #head(): Parameter {
+    return this.#weights.get(this.config.tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight');
+  }
+
+  #embed(tape: Tape, { ids, batch, sequenceLength, dropout: keys }: TokenBatch, offset: number): Value {
+    const places = this.#engine.allocate({ shape: ids.shape, dtype: 'i32', role: 'data', name: 'positions' });
+    const count = batch * sequenceLength;
+    this.#engine.write(
+      places,
+      Int32Array.from({ length: count }, (_, i) => offset + (i % sequenceLength)),
+    );
+    const lookUp = (name: string, numbers: Tensor) => {
+      const value = tape.input(`${name}.ids`, numbers);
+      const found = embedding(tape, name, value, this.#weights.get(`model.${name}.weight`));
+      tape.release(value);
+      return found;
+    };
+    const tokens = lookUp('embed_tokens', this.#engine.retain(ids));
+    const positions = lookUp('embed_positions', places);
+    const sum = add(tape, 'embed_sum', tokens, positions);
+    tape.release(positions);
+    const probability = this.config.embeddingDropout;
+    return keys && probability > 0 ? dropout(tape, 'embed_dropout', sum, { probability, key: keys.next() }) : sum;
+  }
+
+  #block(tape: Tape, layer: number, x: Value, tokens: TokenBatch, cache?: KeyValueCache): Value {
+    const at = `layers.${layer}`;
+    const { layerNormEps } = this.config;
+    const inputNorm = this.#weights.pair(`model.${at}.input_layernorm`);
+    const normed = layerNorm(tape, `${at}.input_layernorm`, x, inputNorm, layerNormEps);
+    const context = this.#attention(tape, layer, normed, tokens, cache);
+    tape.release(normed);
+    const attended = this.#branch(tape, `${at}.self_attn`, 'o_proj', context, x, tokens);
+    tape.release(x);
+    const norm = this.#weights.pair(`model.${at}.post_attention_layernorm`);
+    const h = layerNorm(tape, `${at}.post_attention_layernorm`, attended, norm, layerNormEps);
+    const { weight, bias } = this.#weights.pair(`model.${at}.mlp.up_proj`);
+    const up = linear(tape, `${at}.mlp.up_proj`, h, weight, undefined, bias);
+    tape.release(h);
+    const activated = gelu(tape, `${at}.mlp.up`, up, this.config.gelu);
+    tape.release(up);
+    const out = this.#branch(tape, `${at}.mlp`, 'down_proj', activated, attended, tokens);
+    tape.release(attended);
+    return out;
+  }
+
+  /** residual + dropout(W·x + b). Takes over `x`. */
+  #branch(tape: Tape, at: string, name: string, x: Value, residual: Value, { dropout: keys }: TokenBatch): Value {
+    const { weight, bias } = this.#weights.pair(`model.${at}.${name}`);
+    const probability = this.config.hiddenDropout;
+    const drops = keys !== undefined && probability > 0;
+    const out = linear(tape, `${at}.${name}`, x, weight, drops ? undefined : residual, bias);
+    tape.release(x);
+    return drops ? dropout(tape, `${at}.dropout`, out, { probability, key: keys.next(), residual }) : out;
+  }
+
+  #attention(tape: Tape, layer: number, x: Value, { batch, keyRanges }: TokenBatch, cache?: KeyValueCache): Value {
+    const at = `layers.${layer}.self_attn`;
+    const heads = this.config.numAttentionHeads;
+    const project = (name: string) => {
+      const { weight, bias } = this.#weights.pair(`model.${at}.${name}`);
+      return linear(tape, `${at}.${name}`, x, weight, undefined, bias);
+    };
+    const [query, ownKey, ownValue] = [project('q_proj'), project('k_proj'), project('v_proj')];
+    const [key, value] = cache ? cache.extend(tape, layer, ownKey, ownValue) : [ownKey, ownValue];
+    const options = { batch, heads, keyValueHeads: heads, causal: true, keyRanges };
+    const context = attention(tape, at, query, key, value, options);
+    tape.release(query, key, value);
+    return context;
+  }
+}

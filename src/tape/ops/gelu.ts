@@ -1,0 +1,28 @@
+import type { GeluForm } from '../../engine/index.js';
+import type { Tape } from '../tape.js';
+import type { Value } from '../value.js';
+
+/**
+ * GELU. Keeps its input under `slot` itself, as it is the output of a layer that the plan knows by that name.
+ *
+ * @param slot for example `layers.0.mlp.up`
+ */
+export function gelu(tape: Tape, slot: string, x: Value, form: GeluForm): Value {
+  const { engine } = tape;
+  const [out] = tape.apply({
+    cost: 'elementwise',
+    inputs: [x],
+    outputs: [{ name: `${slot}.gelu`, shape: x.shape }],
+    run: ([input], [output]) => engine.run('gelu', { x: input, out: output, form }),
+  });
+  if (out.requiresGradient) {
+    const kept = tape.keep(slot, x);
+    tape.record([kept], [], () => {
+      const gradient = tape.takeWritableGradient(out);
+      engine.run('geluBackward', { x: kept.restore(), dy: gradient, dx: gradient, form });
+      kept.release();
+      tape.passGradient(x, gradient);
+    });
+  }
+  return out;
+}

@@ -155,7 +155,10 @@ async function expectAsPredicted(engine: ComputingEngine, given: TinySettings, t
 
 describe.skipIf(nativeMissing)(nativeTitle('the native engine takes the bytes that the dry run predicts'), () => {
   describe.each(shapes)('with %s', (_, config) => {
-    it.each(runs)('for %s', (_label, run) => expectAsPredicted('native', { ...run, config }, 2));
+    // Its norms have a β, which msnorm refuses.
+    const possible =
+      config.modelType === 'llama' ? runs : runs.filter(([, { methods }]) => !methods?.includes('msnorm'));
+    it.each(possible)('for %s', (_label, run) => expectAsPredicted('native', { ...run, config }, 2));
   });
 
   it.each(offloads)('when it offloads %s', (_, run) => expectAsPredicted('native', { ...run, config: deep }, 2));

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { SlotRecord } from '../src/keep/index.js';
 import { type EncoderConfig, isPreset, type ModelConfig, modelShapes, presets } from '../src/models/index.js';
-import { type HostBatch, type Prediction, predict, type RecipeOptions, type SaveMode } from '../src/plan/index.js';
+import {
+  formPrices,
+  type HostBatch,
+  type Prediction,
+  predict,
+  type RecipeOptions,
+  recordedRates,
+  type SaveMode,
+} from '../src/plan/index.js';
 import { adamSettings, tinyBert, tinyGpt2, tinyPlan, tinyRoberta } from './support/tiny.js';
 
 const [batch, sequenceLength] = [2, 32];
@@ -88,6 +96,27 @@ describe('the saved bytes of the blocks of a GPT-2', () => {
   });
 });
 
+it.each(['bert-tiny', 'minilm', 'roberta-base', 'gpt2'] as const)(
+  '%s has prices of forms and fits a budget',
+  async (name) => {
+    const config = presets[name];
+    const plan = tinyPlan('lean', config);
+    const shape = { batch: 2, sequenceLength: 64, accumulate: 1, threads: 2, optimizer: adamSettings, seed: 0 };
+    const everything = { ...plan, slots: [...plan.slots, { match: '*', form: 'exact' as const }] };
+    const prices = await formPrices({ config, plan: everything, ...shape }, recordedRates, ['bf16']);
+    expect(prices.some(({ form }) => form === 'bf16')).toBe(true);
+    expect(prices.find(({ form, slots }) => form === 'bf16' && slots.some((slot) => slot.endsWith('.mask')))).toBe(
+      undefined,
+    );
+  },
+);
+
+it('msnorm, which needs norms without β, is refused with a sentence', async () => {
+  for (const config of [tinyBert, tinyGpt2]) {
+    await expect(predictOf(config, 'msnorm')).rejects.toThrow('the norms of this model have a β');
+  }
+});
+
 describe('presets', () => {
   const count = (config: ModelConfig) =>
     [...modelShapes(config).values()].reduce((total, shape) => total + shape.reduce((a, b) => a * b, 1), 0);
@@ -97,7 +126,7 @@ describe('presets', () => {
     ['roberta-base', 124_647_170],
     ['gpt2', 124_439_808],
     ['bert-base', 109_514_298],
-    ['minilm', 22_713_216],
+    ['minilm', 22_713_986],
     ['bert-tiny', 4_416_698],
   ])('%s has %d weights', (name, weights) => {
     if (!isPreset(name)) throw new Error(`no preset ${name}`);

@@ -6,12 +6,18 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CompactError } from '../src/engine/index.js';
 import { openSafetensors, SaveError, type TensorEntry, writeSafetensors } from '../src/models/index.js';
 import { Trainer, type TrainingData } from '../src/train/index.js';
-import { oddConfig } from './support/tiny.js';
 import { shaped, type TinySettings, tinyData, tinySettings } from './support/training.js';
 
 // What a checkpoint is refused for does not depend on the engine; the reference is always there.
+const smallShape = {
+  hiddenSize: 8,
+  intermediateSize: 12,
+  numAttentionHeads: 2,
+  numKeyValueHeads: 2,
+  vocabSize: 11,
+};
 const small: TinySettings = {
-  config: shaped({ hiddenSize: 8, intermediateSize: 12, numAttentionHeads: 2, numKeyValueHeads: 2, vocabSize: 11 }),
+  config: shaped(smallShape),
   methods: 'compact',
   sequenceLength: 4,
   steps: 2,
@@ -79,7 +85,7 @@ describe('a checkpoint of another run is refused', () => {
     ['optimizer.epsilonForm', { optimizer: { ...tinySettings().optimizer, epsilonForm: 'uncorrected' } }],
     ['plan.sketches.updateGap', { options: { updateGap: 7 } }],
     ['plan.methods.0', { methods: 'compact-shared' }],
-    ['config.rmsNormEps', { config: { ...oddConfig, rmsNormEps: 0.5 } }],
+    ['config.rmsNormEps', { config: shaped({ ...smallShape, rmsNormEps: 0.5 }) }],
   ])('for its %s', async (name, given) => {
     expect(await refusal(open(good, given))).toContain(`the run has ${name} = `);
   });

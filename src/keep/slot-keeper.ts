@@ -1,4 +1,4 @@
-import { byteLength, bytesPerElement, packedBytes, sizeOf } from '../engine/index.js';
+import { byteLength, bytesPerElement, type DType, packedBytes, sizeOf } from '../engine/index.js';
 import type {
   Activation,
   Keeper,
@@ -58,6 +58,8 @@ export interface SlotRecord {
   readonly bytes: number;
   /** Bytes the tensor has when kept exactly. */
   readonly exactBytes: number;
+  /** What it holds; only floats can be rounded. */
+  readonly dtype: DType;
   readonly consumer: 'linear' | 'nonlinear';
   /** What making the tensor again would cost; undefined for inputs of the pass. */
   readonly replayCost: ReplayCost | undefined;
@@ -233,6 +235,7 @@ export class SlotKeeper implements Keeper {
       form,
       bytes: stored[form],
       exactBytes,
+      dtype: value.dtype,
       consumer,
       replayCost: replayCost(value),
     });

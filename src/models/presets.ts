@@ -87,7 +87,7 @@ const gpt2: Gpt2Config = {
 
 /**
  * Named configurations: GaLore's pre-training models (vocabulary 32000, untied), stories260K's shape; BERT's sizes
- * (arXiv 1908.08962), RoBERTa-base with a classifier, MiniLM's shape (L6-H384) as sentence encoders use it, GPT-2.
+ * (arXiv 1908.08962), RoBERTa-base with a classifier, MiniLM's shape (L6-H384) with a classifier, GPT-2.
  */
 export const presets = {
   'llama-260k': llama(64, 172, 8, 5, {
@@ -110,7 +110,7 @@ export const presets = {
   'bert-mini': bert(256, 4, 4),
   'bert-small': bert(512, 4, 8),
   'bert-base': bert(768, 12, 12),
-  minilm: bert(384, 6, 12, { head: 'none' }),
+  minilm: bert(384, 6, 12, { head: 'classification' }),
   'roberta-base': roberta,
   gpt2,
 } as const satisfies Record<string, ModelConfig>;

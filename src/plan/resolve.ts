@@ -52,6 +52,12 @@ export function resolvePlan(plan: MemoryPlan, model: TrainableModel): ResolvedPl
       );
     }
   }
+  if (model.mergeableNorms.length === 0 && plan.slots.some(({ form }) => form === 'shared-norm')) {
+    throw new InputError(
+      'msnorm makes γ of a norm part of the next weights, and the norms of this model have a β beside it',
+      'leave msnorm out; it is for models with RMSNorm (llama)',
+    );
+  }
   const mergedNorms = model.mergeableNorms.filter(({ slot }) => formOf(slot) === 'shared-norm');
   const merged = new Set(mergedNorms.map(({ weight }) => weight));
   // γ is 1 and part of the next weights, which are trained in its place.

@@ -137,6 +137,8 @@ async function predictAll(
     const document = planAmongOthers(names, values, model.config);
     // A fused update cannot do what needs all gradients at once.
     if (document.update === 'fused' && (values.accumulate > 1 || values.clip !== undefined)) continue;
+    // A norm with a β cannot become part of the next weights.
+    if (model.config.modelType !== 'llama' && document.slots.some(({ form }) => form === 'shared-norm')) continue;
     const prediction = await predict(requestFor(document, values, model, sequenceLength));
     planned.push({ name, plan: document, prediction, seconds: workSeconds(prediction.work, rates) });
   }

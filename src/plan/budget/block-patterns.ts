@@ -124,10 +124,10 @@ function choicesOf(slots: readonly SlotRecord[], lossy: readonly Form[]): readon
     byValue.set(record.value, [...(byValue.get(record.value) ?? []), record]);
   }
   return [...byValue.values()].map((records) => {
-    const [{ replayCost, exactBytes }] = records;
+    const [{ replayCost, exactBytes, dtype }] = records;
     const replay: Form[] = replayCost === undefined ? [] : [replayCost === 'gemm' ? 'replay-gemm' : 'replay'];
-    // Row statistics are too small to be worth a rounding.
-    const large = exactBytes * 64 >= Math.max(...slots.map((record) => record.exactBytes));
+    // Row statistics are too small to be worth a rounding; masks of dropout cannot be rounded.
+    const large = dtype === 'f32' && exactBytes * 64 >= Math.max(...slots.map((record) => record.exactBytes));
     return {
       slots: records.map(({ slot }) => slot.slice(block.length)),
       forms: ['exact', ...(large ? lossy : []), ...replay],

@@ -69,6 +69,28 @@ export const fineTune = {
 };
 export type FineTuneValues = CommandValues<typeof fineTune>;
 
+export const predict = {
+  model: required('<dir>', "directory of a fine-tuned encoder; of a run's, its best weights", parse.text),
+  data: required(
+    '<path>',
+    'a .jsonl, .csv or .tsv file with the columns below, lines of text, or - for standard input',
+    parse.text,
+  ),
+  textColumn: fineTune.textColumn,
+  pairColumn: fineTune.pairColumn,
+  format: optional(
+    '<name>',
+    'lines, jsonl, csv or tsv, where the name of the data does not say',
+    parse.choice(['lines', 'jsonl', 'csv', 'tsv'] as const),
+  ),
+  to: defaulted('<name>', 'jsonl or tsv', parse.choice(['jsonl', 'tsv'] as const), 'jsonl' as const),
+  tokenizer: dataOptions.tokenizer,
+  batch: { ...shapeOptions.batch, fallback: 32, description: 'rows that are looked at together (default: 32)' },
+  maxLength: optional('<n>', "most tokens of a text (default: the model's limit)", parse.positiveInteger),
+  truncate: fineTune.truncate,
+};
+export type PredictValues = CommandValues<typeof predict>;
+
 export const compare = {
   ...modelOptions,
   ...trainingOptions,

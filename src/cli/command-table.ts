@@ -18,6 +18,13 @@ export const commands = [
     run: async (values, output) => (await import('./commands/finetune.js')).fineTuneModel(values, output),
   }),
   command({
+    name: 'predict',
+    summary: 'let a fine-tuned encoder label texts',
+    example: 'compact predict --model runs/reviews --data new.csv',
+    options: options.predict,
+    run: async (values, output) => (await import('./commands/predict.js')).predictLabels(values, output),
+  }),
+  command({
     name: 'compare',
     summary: 'train with several methods from the same start on the same batches',
     example: 'compact compare --model llama-20m --data ids.bin --methods full,lean,compact --out runs/methods',

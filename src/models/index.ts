@@ -2,7 +2,7 @@
  * @module models
  * Models, their configurations and weights under Hugging Face's names.
  */
-export { AdaptedModel, type AdapterShape, adapterName, baseOf } from './adapters/adapted-model.js';
+export { AdaptedModel, type AdapterShape, baseOf } from './adapters/adapted-model.js';
 export {
   type AdapterConfig,
   adapterConfigFile,
@@ -14,6 +14,7 @@ export {
 } from './adapters/adapter-config.js';
 export {
   adapterParameters,
+  describeAdapter,
   frozenWeights,
   loadAdapter,
   loadModelWeights,

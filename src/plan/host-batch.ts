@@ -7,7 +7,7 @@ import {
   type TokenBatch,
   type TrainableModel,
 } from '../models/index.js';
-import { Tape } from '../tape/index.js';
+import { Tape, type Value } from '../tape/index.js';
 import { usualLossChunk } from './memory-plan.js';
 
 /**
@@ -142,4 +142,24 @@ export async function evaluateBatch(
     model.loss(new Tape(engine), tokens, target, { form: 'fused', chunk: usualLossChunk });
   });
   return { loss: await takeScalar(engine, loss), tokens: countPredicted(host) };
+}
+
+/** A model that says something of each sequence as a whole. */
+export interface SequenceScorer {
+  /** [B, labels]. */
+  scores(tape: Tape, tokens: TokenBatch): Value;
+}
+
+/** What a model says of each sequence, [B, labels] row by row. Keeps and changes nothing. */
+export async function scoreBatch(engine: Engine, model: SequenceScorer, host: HostBatch): Promise<Float32Array> {
+  const scores = withTokens(engine, host, (tokens) => {
+    const tape = new Tape(engine);
+    const value = model.scores(tape, tokens);
+    const kept = engine.retain(value.tensor);
+    tape.release(value);
+    return kept;
+  });
+  const values = Float32Array.from(await engine.read(scores));
+  engine.release(scores);
+  return values;
 }

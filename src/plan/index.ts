@@ -14,7 +14,15 @@ export type { Work } from './cost/work.js';
 export { dominatedChoices } from './dominated.js';
 export { type DryRun, dryRun, type PredictionRequest, planStep } from './dry-run.js';
 export { formOptionOwners } from './form-methods.js';
-export { countPredicted, evaluateBatch, type HostBatch, shapeKey, usualBatch } from './host-batch.js';
+export {
+  countPredicted,
+  evaluateBatch,
+  type HostBatch,
+  type SequenceScorer,
+  scoreBatch,
+  shapeKey,
+  usualBatch,
+} from './host-batch.js';
 export { bestFitBytes, type PackedLayout, packLayout } from './layout.js';
 export { type AdapterPlan, type MemoryPlan, parsePlan, type SketchPlan } from './memory-plan.js';
 export { optimizerOptionOwners } from './optimizer-recipe.js';

@@ -72,7 +72,7 @@ const adapterDefaults = {
   rank: 8,
   alpha: 16,
   targetModules: ['all-linear'],
-  trained: ['classifier.*', 'score.*'],
+  trained: ['head.*', 'model.pooler.*'],
 } as const;
 
 /** Published settings of VeLoRA's pre-training: 64 sub-tokens, s_v = 1. */

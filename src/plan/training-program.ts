@@ -9,11 +9,19 @@ import {
   Subtokens,
   TokenSketcher,
 } from '../keep/index.js';
-import { DropoutKeys, type TrainableModel } from '../models/index.js';
+import { baseOf, DropoutKeys, Encoder, type TrainableModel } from '../models/index.js';
 import { type AdamWSettings, clipFactor, Optimizer, type StepContext } from '../optim/index.js';
 import { type Parameter, Tape } from '../tape/index.js';
 import { BlockSchedule } from './block-schedule.js';
-import { countPredicted, evaluateBatch, type HostBatch, takeScalar, withTokens, zeroLoss } from './host-batch.js';
+import {
+  countPredicted,
+  evaluateBatch,
+  type HostBatch,
+  scoreBatch,
+  takeScalar,
+  withTokens,
+  zeroLoss,
+} from './host-batch.js';
 import type { MemoryPlan } from './memory-plan.js';
 import { mergeNorms } from './merge-norms.js';
 import { refuseForPrecision } from './precision.js';
@@ -187,6 +195,13 @@ export class TrainingProgram implements Disposable {
   /** Brings new weights into the form that the plan trains; the model's function does not change. */
   adoptWeights(): void {
     mergeNorms(this.#engine, this.#model.parameters, this.#resolved.mergedNorms);
+  }
+
+  /** What the model says of each sequence, in the step's region, without changing anything. */
+  scores(batch: HostBatch): Promise<Float32Array> {
+    const model = baseOf(this.#model);
+    if (!(model instanceof Encoder)) throw new InputError('the model gives no scores of sequences');
+    return this.#engine.inRegion(undefined, () => scoreBatch(this.#engine, model, batch));
   }
 
   [Symbol.dispose](): void {

@@ -166,6 +166,11 @@ export class Trainer implements AsyncDisposable {
     return meanLoss(batches, (batch) => this.#program.evaluate(batch));
   }
 
+  /** What the model says of each sequence of a batch, [B, labels], without changing anything. */
+  scores(batch: HostBatch): Promise<Float32Array> {
+    return this.#program.scores(batch);
+  }
+
   /** Writes the weights alone, or what was trained beside frozen ones. */
   saveWeights(directory: string): Promise<void> {
     return weightStore(this.engine, this.model).save(directory);

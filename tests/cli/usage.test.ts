@@ -14,6 +14,7 @@ describe('compact', () => {
     for (const name of [
       'pretrain',
       'finetune',
+      'predict',
       'compare',
       'plan',
       'paper',

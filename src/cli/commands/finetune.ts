@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import type { Tokenizer } from '../../data/index.js';
 import { InputError } from '../../engine/index.js';
-import { longestSequence } from '../../models/index.js';
+import { isEncoder, longestSequence, type ModelConfig } from '../../models/index.js';
 import { formatScore, runHeadline, writeRunReport, writeRunSummary } from '../../report/index.js';
 import type { FineTuneValues } from '../command-options.js';
+import { openExamples } from '../fine-tuning/example-task.js';
 import { bestDirectory, type FineTuneOutcome, fineTuneRun } from '../fine-tuning/fine-tune-run.js';
 import { openInstructions } from '../fine-tuning/instruction-task.js';
-import { chooseFineTuningPlan, fineTuningSettings } from '../fine-tuning/settings.js';
+import { chooseFineTuningPlan, chooseMaxLength, fineTuningSettings } from '../fine-tuning/settings.js';
+import type { TaskRun } from '../fine-tuning/task-run.js';
 import { interrupted, withInterrupt } from '../interrupt.js';
-import { chooseTrainedModel } from '../model-choice.js';
+import { chooseTrainedModel, type ModelChoice } from '../model-choice.js';
 import type { Output } from '../output.js';
 import { threadsOf } from '../threads.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
@@ -25,15 +27,23 @@ export async function fineTuneModel(values: FineTuneValues, output: Output): Pro
   requireAdaptable(plan, model.directory);
   const tokenizer = await tokenizerOf(values, model.directory);
   requireFittingTokenizer(tokenizer, model.config.vocabSize, false);
-  const maxLength = chooseMaxLength(values.maxLength, longestSequence(model.config));
-  const task = await openInstructions(values, model.directory, tokenizer, maxLength);
+  const maxLength = chooseMaxLength(values.maxLength, longestSequence(model.config), usualMaxLength);
+  const { task, config } = await openTask(values, model, tokenizer, maxLength);
   const stepsPerEpoch = Math.ceil(task.batchesPerEpoch / values.accumulate);
   const sequenceLength = task.training.largest?.sequenceLength ?? maxLength;
-  const settings = fineTuningSettings(values, model.config, plan, { sequenceLength, stepsPerEpoch });
+  const settings = fineTuningSettings(values, config, plan, { sequenceLength, stepsPerEpoch });
   await prepareRunDirectory(values.out, values.resume);
   output.note(`${values.task}: ${task.examples.train} rows to train on, ${task.examples.validation} held out`);
 
-  const request = { name: plan.methods.join(','), model, settings, task, tokenizer, values, stepsPerEpoch };
+  const request = {
+    name: plan.methods.join(','),
+    model: { ...model, config },
+    settings,
+    task,
+    tokenizer,
+    values,
+    stepsPerEpoch,
+  };
   const outcome = await withInterrupt(output, (signal) => fineTuneRun(request, output, signal));
   const trained = { ...outcome.summary, settings: describeSettings(request, describedBy(values)) };
   const summary = outcome.trainedSteps > 0 ? trained : await withEarlierMeasurements(trained, values.out);
@@ -43,6 +53,20 @@ export async function fineTuneModel(values: FineTuneValues, output: Output): Pro
   tell(finished, values.out, report, output);
   output.result(result(finished, values.out));
   return outcome.interrupted ? interrupted : 0;
+}
+
+async function openTask(
+  values: FineTuneValues,
+  { config, directory }: ModelChoice & { readonly directory: string },
+  tokenizer: Tokenizer,
+  maxLength: number,
+): Promise<{ readonly task: TaskRun; readonly config: ModelConfig }> {
+  const { task } = values;
+  if (task !== 'sft') return openExamples({ ...values, task }, config, tokenizer, maxLength);
+  if (isEncoder(config)) {
+    throw new InputError(`--task sft: a ${config.modelType} does not write text`, 'name a llama or gpt2');
+  }
+  return { task: await openInstructions(values, directory, tokenizer, maxLength), config };
 }
 
 function describedBy(values: FineTuneValues) {
@@ -56,15 +80,6 @@ async function tokenizerOf({ tokenizer }: FineTuneValues, directory: string): Pr
   const found = await chooseTokenizer(tokenizer, directory);
   if (found) return found;
   throw new InputError(`${directory}: holds no tokenizer`, 'name the one that belongs to the model with --tokenizer');
-}
-
-function chooseMaxLength(maxLength: number | undefined, most: number): number {
-  if (maxLength === undefined) return Math.min(usualMaxLength, most);
-  if (maxLength <= most) return maxLength;
-  throw new InputError(
-    `--max-length: texts of ${maxLength} tokens are longer than the ${most} that the model allows`,
-    `the most is --max-length ${most}`,
-  );
 }
 
 function tell({ summary, scores, interrupted: stopped }: FineTuneOutcome, out: string, report: string, output: Output) {

@@ -57,7 +57,7 @@ export async function fineTuneRun(
   const earlierSeconds = log.metrics.reduce((sum, { seconds }) => sum + seconds, 0);
   const best = join(out, bestDirectory);
   await makeDirectory(best);
-  for (const directory of [out, best]) await describe(request, directory);
+  for (const directory of [out, best]) await describe(request, trainer, directory);
   if (trainer.step > 0) output.note(`${out}: continuing after step ${trainer.step}`);
   output.note(`${name}: ${memoryText(trainer.prediction.memory)} (predicted)`);
 
@@ -104,8 +104,12 @@ function openTrainer({ model, settings, task, values }: FineTuneRequest): Promis
   });
 }
 
-async function describe({ model, settings, task, tokenizer }: FineTuneRequest, directory: string): Promise<void> {
-  await describeRun(directory, { ...settings, tokenizer, init: model.directory });
+async function describe(
+  { model, settings, task, tokenizer }: FineTuneRequest,
+  trainer: Trainer,
+  directory: string,
+): Promise<void> {
+  await describeRun(directory, { ...settings, tokenizer, init: model.directory, model: trainer.model });
   await task.describe(directory);
 }
 

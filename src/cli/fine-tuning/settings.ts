@@ -1,3 +1,4 @@
+import { InputError } from '../../engine/index.js';
 import { resolveRank } from '../../keep/index.js';
 import type { ModelConfig } from '../../models/index.js';
 import type { MemoryPlan } from '../../plan/index.js';
@@ -55,4 +56,14 @@ export function fineTuningSettings(
     clip: values.clip ?? null,
     seed: values.seed,
   };
+}
+
+/** @throws InputError if a text may be longer than the model allows */
+export function chooseMaxLength(maxLength: number | undefined, most: number, usual: number): number {
+  if (maxLength === undefined) return Math.min(usual, most);
+  if (maxLength <= most) return maxLength;
+  throw new InputError(
+    `--max-length: texts of ${maxLength} tokens are longer than the ${most} that the model allows`,
+    `the most is --max-length ${most}`,
+  );
 }

@@ -4,10 +4,14 @@ import { join, resolve } from 'node:path';
 import type { Tokenizer } from '../../data/index.js';
 import { InputError } from '../../engine/index.js';
 import {
+  AdaptedModel,
+  describeAdapter,
   isAdapterDirectory,
+  isEncoder,
   type ModelConfig,
   replaceFileWith,
   SaveError,
+  type TrainableModel,
   toHuggingFaceConfig,
   weightsFile,
   writeAdapterConfig,
@@ -74,23 +78,26 @@ export interface RunDescription {
   readonly tokenizer: Tokenizer | undefined;
   /** Directory of the weights that the run starts from. */
   readonly init: string | undefined;
+  readonly model: TrainableModel;
 }
 
 /** Writes what is known before the first step: the model's configuration, its tokenizer, the plan, and what it adapts. */
-export async function describeRun(directory: string, { config, plan, tokenizer, init }: RunDescription): Promise<void> {
+export async function describeRun(
+  directory: string,
+  { config, plan, tokenizer, init, model }: RunDescription,
+): Promise<void> {
   await writeModelConfig(directory, toHuggingFaceConfig(config, plan.precision.dtype));
   await replaceFileWith(join(directory, planFile), `${JSON.stringify(plan, null, 2)}\n`);
   await tokenizer?.save(directory);
-  if (plan.adapters && init !== undefined) {
-    const { rank, alpha, targetModules } = plan.adapters;
-    await writeAdapterConfig(directory, {
-      rank,
-      alpha,
-      targetModules,
-      base: resolve(init),
-      modulesToSave: [],
-      taskType: 'CAUSAL_LM',
-    });
+  if (plan.adapters && init !== undefined && model instanceof AdaptedModel) {
+    const { rank, alpha } = plan.adapters;
+    const base = resolve(init);
+    const taskType = !isEncoder(config)
+      ? 'CAUSAL_LM'
+      : config.head === 'classification' || config.head === 'regression'
+        ? 'SEQ_CLS'
+        : 'FEATURE_EXTRACTION';
+    await writeAdapterConfig(directory, { rank, alpha, base, taskType, ...describeAdapter(model) });
   }
 }
 

@@ -55,7 +55,7 @@ export async function trainRun(request: RunRequest, output: Output, signal: Abor
   await using trainer = await openTrainer(request);
   const log = await MetricsLog.open(directory, trainer.step);
   const earlierSeconds = log.metrics.reduce((sum, { seconds }) => sum + seconds, 0);
-  await describeRun(directory, { ...settings, tokenizer, init: request.options.init });
+  await describeRun(directory, { ...settings, tokenizer, init: request.options.init, model: trainer.model });
   if (trainer.step > 0) output.note(`${directory}: continuing after step ${trainer.step}`);
   output.note(`${request.name}: ${memoryText(trainer.prediction.memory)} (predicted)`);
 

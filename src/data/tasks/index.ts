@@ -9,6 +9,7 @@ export {
   type LabelledBatch,
   type RowOptions,
 } from './collate.js';
+export { type Decision, decide, lossOf } from './decisions.js';
 export { type EncodedText, type EncodeTextOptions, SequenceEncoder } from './encode-sequence.js';
 export { holdOut, type Split } from './hold-out.js';
 export { type EncodedInstruction, type Instruction, InstructionEncoder, readInstructions } from './instructions.js';
@@ -16,5 +17,5 @@ export { type BatchOptions, batchesByLength, LengthBatches, largestBatch, type S
 export { type MetricName, type MetricValues, measure, smallerIsBetter } from './metrics.js';
 export { encodeRows, labelsOf, readTaskRows, type TaskData } from './read-task.js';
 export type { TableFormat } from './table.js';
-export { LabelSet, type Objective, type Task, type TaskName, taskNamed, taskNames } from './task.js';
+export { isBenchmark, LabelSet, type Objective, type Task, type TaskName, taskNamed, taskNames } from './task.js';
 export { type ColumnNames, readTextRows, type TextRow } from './text-rows.js';

@@ -9,15 +9,15 @@ export interface AdapterShape {
   readonly rank: number;
   /** α; the addition is multiplied by α/r. */
   readonly alpha: number;
-  /** Last parts of the layers' names, such as `q_proj`; `all-linear` for every linear layer of the blocks. */
+  /**
+   * Layers by their names here (`q_proj`) or in files (`query`), or the last parts of them; `all-linear` for every linear
+   * layer of the blocks.
+   */
   readonly targetModules: readonly string[];
 }
 
-/** Weights that no linear layer of a block multiplies by: tables and heads. */
-const notAdapted = /(embed|lm_head|^head\.|pooler)/;
-
-/** Names of adapters' own weights, as PEFT has them. */
-export const adapterName = /\.lora_[AB]\.weight$/;
+/** Linear layers of blocks, by the names that weights have in all models. */
+const blockLinear = /^model\.layers\.\d+\..*_proj\.weight$/;
 
 /**
  * A model whose linear layers have low-rank additions W + (α/r)·B·A (LoRA, arXiv 2106.09685). It is trained like any other;
@@ -25,6 +25,7 @@ export const adapterName = /\.lora_[AB]\.weight$/;
  */
 export class AdaptedModel implements TrainableModel {
   readonly base: TrainableModel;
+  readonly files: FileFormat;
   /** The base's, then A and B of each adapted layer. */
   readonly parameters: readonly Parameter[];
   /** A and B of each adapted layer, in turn. */
@@ -38,6 +39,7 @@ export class AdaptedModel implements TrainableModel {
   constructor(engine: Engine, base: TrainableModel, { rank, alpha, targetModules }: AdapterShape) {
     this.#engine = engine;
     this.base = base;
+    this.files = base.files;
     const adapters: Parameter[] = [];
     for (const weight of adaptedWeights(base, targetModules)) {
       const [out, input] = weight.tensor.shape;
@@ -57,10 +59,6 @@ export class AdaptedModel implements TrainableModel {
     }
     this.adapters = adapters;
     this.parameters = [...base.parameters, ...adapters];
-  }
-
-  get files(): FileFormat {
-    return this.base.files;
   }
 
   get sketchableLinears(): readonly SketchableLinear[] {
@@ -99,13 +97,13 @@ export class AdaptedModel implements TrainableModel {
   }
 }
 
-function adaptedWeights(base: TrainableModel, targets: readonly string[]): readonly Parameter[] {
-  const linear = base.parameters.filter(
-    ({ name, tensor }) => tensor.shape.length === 2 && name.endsWith('.weight') && !notAdapted.test(name),
-  );
-  if (targets.includes('all-linear')) return linear;
-  const isTarget = (name: string, target: string) => name.endsWith(`.${target}.weight`);
-  const idle = targets.find((target) => !linear.some(({ name }) => isTarget(name, target)));
+/** @throws InputError where a target is no linear layer of the blocks, or does not lie in files by itself */
+function adaptedWeights({ parameters, files }: TrainableModel, targets: readonly string[]): readonly Parameter[] {
+  const linear = parameters.filter(({ name }) => blockLinear.test(name));
+  const namesOf = ({ name }: Parameter) => [name, fileNameOf(files, name)];
+  const isTarget = (weight: Parameter, target: string) =>
+    target === 'all-linear' || namesOf(weight).some((name) => `.${name}`.endsWith(`.${target}.weight`));
+  const idle = targets.find((target) => !linear.some((weight) => isTarget(weight, target)));
   if (idle !== undefined) {
     const modules = new Set(linear.map(({ name }) => name.split('.').at(-2)));
     throw new InputError(
@@ -113,7 +111,20 @@ function adaptedWeights(base: TrainableModel, targets: readonly string[]): reado
       `--target-modules may name ${[...modules].join(', ')}, or all-linear`,
     );
   }
-  return linear.filter(({ name }) => targets.some((target) => isTarget(name, target)));
+  const adapted = linear.filter((weight) => targets.some((target) => isTarget(weight, target)));
+  const joined = adapted.find(({ name }) => fileNameOf(files, name) === undefined);
+  if (joined) {
+    throw new InputError(
+      `${joined.name} lies in one tensor with others in files, and adapters of it could not be written`,
+      'leave it out of --target-modules',
+    );
+  }
+  return adapted;
+}
+
+/** Name of the tensor in files that holds this weight and nothing else. */
+export function fileNameOf({ tensors }: FileFormat, weight: string): string | undefined {
+  return tensors.find(({ parts }) => parts.length === 1 && parts[0] === weight)?.name;
 }
 
 /** The model that a plan's adapters are added to; the model itself where there are none. */

@@ -7,11 +7,21 @@ import { openSafetensors } from '../safetensors-shards.js';
 import type { TrainableModel } from '../trainable-model.js';
 import { loadWeights } from '../weights.js';
 import { writeSafetensors } from '../write-safetensors.js';
-import { AdaptedModel } from './adapted-model.js';
-import { adapterWeightsFile, baseDirectory, isAdapterDirectory, readAdapterConfig } from './adapter-config.js';
+import { AdaptedModel, fileNameOf } from './adapted-model.js';
+import {
+  type AdapterConfig,
+  adapterWeightsFile,
+  baseDirectory,
+  isAdapterDirectory,
+  readAdapterConfig,
+} from './adapter-config.js';
 
-/** PEFT's name of a weight: its adapters are a model around the model. */
-const peftName = (name: string) => `base_model.model.${name}`;
+/** PEFT's name of an adapter's weight, or of one that was trained with it: its adapters are a model around the model. */
+function peftName({ files }: AdaptedModel, name: string): string {
+  const [, module, factor = ''] = /^(.*?)(\.lora_[AB])?\.weight$/.exec(name) ?? [];
+  const inFiles = module === undefined ? fileNameOf(files, name) : fileNameOf(files, `${module}.weight`);
+  return `base_model.model.${(inFiles ?? name).replace(/\.weight$/, `${factor}.weight`)}`;
+}
 
 /** Key of the base's fingerprint in the file's metadata. */
 const baseKey = 'base_fingerprint';
@@ -45,7 +55,7 @@ export async function saveAdapter(engine: Engine, model: AdaptedModel, directory
   await writeSafetensors(
     join(directory, adapterWeightsFile),
     adapterParameters(model).map(({ name, tensor }) => ({
-      name: peftName(name),
+      name: peftName(model, name),
       dtype: 'F32' as const,
       shape: tensor.shape,
       data: async () => Float32Array.from(await engine.read(tensor)),
@@ -63,7 +73,7 @@ export async function saveAdapter(engine: Engine, model: AdaptedModel, directory
 export function loadAdapter(engine: Engine, model: AdaptedModel, directory: string, base: string): void {
   const path = join(directory, adapterWeightsFile);
   refuseOtherBase(path, base);
-  const named = adapterParameters(model).map(({ name, tensor }) => ({ name: peftName(name), tensor }));
+  const named = adapterParameters(model).map(({ name, tensor }) => ({ name: peftName(model, name), tensor }));
   loadWeights(engine, named, path);
 }
 
@@ -99,11 +109,11 @@ export async function loadModelWeights(
     return;
   }
   const config = readAdapterConfig(directory);
-  await loadModelWeights(engine, model, baseDirectory(directory, config), asStart);
+  await loadModelWeights(engine, model, baseDirectory(directory, config), true);
   const before = model.parameters.map(({ trainable, adapter }) => ({ trainable, adapter }));
   const adapted = new AdaptedModel(engine, model, config);
   for (const parameter of model.parameters) {
-    parameter.trainable = config.modulesToSave.some((module) => inModule(parameter.name, module));
+    parameter.trainable = config.modulesToSave.some((module) => inModule(peftName(adapted, parameter.name), module));
   }
   try {
     loadAdapter(engine, adapted, directory, await weightsFingerprint(engine, frozenWeights(adapted)));
@@ -123,4 +133,18 @@ function merge(engine: Engine, weight: Parameter, { down, up, scale }: LowRankAd
 /** Whether a weight belongs to a module that is named by its last parts. */
 function inModule(name: string, module: string): boolean {
   return `.${name}`.includes(`.${module}.`);
+}
+
+/** What a model's adapter is described by in PEFT's terms: modules by their names in files. */
+export function describeAdapter(model: AdaptedModel): Pick<AdapterConfig, 'targetModules' | 'modulesToSave'> {
+  const { base, files } = model;
+  const moduleOf = ({ name }: Parameter) => (fileNameOf(files, name) ?? name).replace(/\.(weight|bias)$/, '');
+  const targets = base.parameters.filter(({ adapter }) => adapter).map(moduleOf);
+  const others = base.parameters.filter(({ adapter }) => !adapter).map(moduleOf);
+  const lastParts = new Set(targets.map((module) => module.split('.').at(-1) ?? module));
+  // Short names where they mean these layers and no others.
+  const clear = [...lastParts].every((part) => !others.some((module) => `.${module}`.endsWith(`.${part}`)));
+  const trained = base.parameters.filter(({ trainable }) => trainable).map(moduleOf);
+  const modules = trained.map((module) => /(^|\.)(classifier|score|pooler)(\.|$)/.exec(module)?.[2] ?? module);
+  return { targetModules: clear ? [...lastParts] : targets, modulesToSave: [...new Set(modules)] };
 }

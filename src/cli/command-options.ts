@@ -1,4 +1,4 @@
-import { taskNames } from '../data/tasks/task.js';
+import { isBenchmark, taskNames } from '../data/tasks/task.js';
 import { scheduleNames } from '../optim/schedule.js';
 import type { CommandValues } from './command.js';
 import { defaulted, optional, required, toggle } from './option-table.js';
@@ -15,6 +15,8 @@ import {
 import * as parse from './value-parsers.js';
 
 // The options of each command, beside each other and without the code that uses them, so that --help starts at once.
+
+const benchmarkNames = taskNames.filter(isBenchmark);
 
 export const pretrain = {
   ...modelOptions,
@@ -46,6 +48,7 @@ export const fineTune = {
   labelColumn: defaulted('<name>', 'column of the class or score', parse.text, 'label'),
   labels: optional('<list>', 'all classes in the order of their ids (default: those of the rows)', parse.list),
   chatTemplate: optional('<file>', "a Jinja file instead of the model's own chat template", parse.text),
+  maxRows: optional('<n>', 'train on at most so many rows, drawn by the seed', parse.positiveInteger),
   maxLength: optional('<n>', "most tokens of a text (default: 128, or the model's limit)", parse.positiveInteger),
   truncate: toggle('cut longer texts instead of refusing them'),
   epochs: defaulted('<n>', 'how often each row is trained on', parse.positiveInteger, 3),
@@ -68,6 +71,29 @@ export const fineTune = {
   resume: pretrain.resume,
 };
 export type FineTuneValues = CommandValues<typeof fineTune>;
+
+export const studyGlue = {
+  model: required('<dir>', 'encoder that every run starts from', parse.text),
+  data: required('<dir>', "directory of GLUE's tasks", parse.text),
+  out: required('<dir>', 'directory of the tables; runs go below. What is there already is not run again', parse.text),
+  tasks: defaulted('<list>', 'tasks', parse.choices(benchmarkNames), ['sst2', 'cola', 'mrpc', 'rte', 'stsb'] as const),
+  methods: defaulted('<list>', 'what to compare; + joins names, @ gives a rank', parse.list, [
+    'full',
+    'lean',
+    'compact@4',
+    'compact@8',
+    'lora@8',
+  ]),
+  seeds: defaulted('<list>', 'seeds', parse.wholeNumbers, [0, 1, 2]),
+  epochs: fineTune.epochs,
+  batch: fineTune.batch,
+  lr: fineTune.lr,
+  adapterLr: optional('<rate>', "peak learning rate of adapters (default: the others')", parse.positive),
+  maxLength: defaulted('<n>', 'most tokens of a text; longer ones are cut', parse.positiveInteger, 128),
+  maxRows: fineTune.maxRows,
+  tokenizer: fineTune.tokenizer,
+};
+export type StudyGlueValues = CommandValues<typeof studyGlue>;
 
 export const predict = {
   model: required('<dir>', "directory of a fine-tuned encoder; of a run's, its best weights", parse.text),

@@ -25,6 +25,13 @@ export const commands = [
     run: async (values, output) => (await import('./commands/predict.js')).predictLabels(values, output),
   }),
   command({
+    name: 'study glue',
+    summary: "fine-tune on GLUE's tasks with several methods and seeds; one table",
+    example: 'compact study glue --model runs/encoder --data glue --out runs/study --lr 1e-4',
+    options: options.studyGlue,
+    run: async (values, output) => (await import('./commands/study-glue.js')).studyGlue(values, output),
+  }),
+  command({
     name: 'compare',
     summary: 'train with several methods from the same start on the same batches',
     example: 'compact compare --model llama-20m --data ids.bin --methods full,lean,compact --out runs/methods',

@@ -5,9 +5,13 @@ export class Output {
   readonly json: boolean;
   readonly quiet: boolean;
 
-  constructor({ json, quiet }: Pick<GlobalValues, 'json' | 'quiet'>) {
+  readonly #silent: boolean;
+
+  /** With `silent` not even results are shown: for a command within another one. */
+  constructor({ json, quiet, silent = false }: Pick<GlobalValues, 'json' | 'quiet'> & { readonly silent?: boolean }) {
     this.json = json;
     this.quiet = quiet;
+    this.#silent = silent;
   }
 
   /** Whether results go to a terminal that shows colours. */
@@ -17,7 +21,7 @@ export class Output {
 
   /** A line for people; silent under --json. */
   say(line = ''): void {
-    if (!this.json) process.stdout.write(`${line}\n`);
+    if (!this.json && !this.#silent) process.stdout.write(`${line}\n`);
   }
 
   /** Part of a line for people, for streamed text. */

@@ -61,6 +61,12 @@ export const bits: Parser<8 | 4 | 2> = (value, option) => {
   return found ?? refuse(option, '8, 4 or 2', value);
 };
 
+/** Comma-separated words of a fixed set. */
+export function choices<T extends string>(words: readonly T[]): Parser<readonly T[]> {
+  const one = choice(words);
+  return (value, option) => list(value, option).map((item) => one(item, option));
+}
+
 export const beta = number('a number in [0, 1)', (x) => x >= 0 && x < 1);
 
 /** Two numbers in [0, 1), for Adam. */

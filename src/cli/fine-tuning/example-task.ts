@@ -4,6 +4,7 @@ import {
   collateExamples,
   type Decision,
   decide,
+  drawRows,
   type Example,
   encodeRows,
   LengthBatches,
@@ -50,9 +51,10 @@ export async function openExamples(
     columns: { text, pair, label },
     seed,
   });
-  const labels = labelsOf(values.task, values.labels, rows.train);
+  const kept = drawRows(rows.train, values.maxRows, seed);
+  const labels = labelsOf(values.task, values.labels, kept);
   const encoder = new SequenceEncoder(tokenizer, { maxLength, truncate });
-  const train = encodeRows(rows.train, encoder, labels);
+  const train = encodeRows(kept, encoder, labels);
   const validation = encodeRows(rows.validation, encoder, labels);
   const names = labels?.names ?? ['score'];
   const config: EncoderConfig = { ...given, head: objective, labels: names };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   batchesByLength,
   collateInstructions,
+  drawRows,
   holdOut,
   InstructionEncoder,
   LengthBatches,
@@ -25,7 +26,10 @@ export async function openInstructions(
   const encoder = new InstructionEncoder(tokenizer, template, { maxLength, truncate });
   const read = async (path: string) => (await readInstructions(path)).map((row) => encoder.encode(row));
   const rows = await read(data);
-  const { train, validation } = val ? { train: rows, validation: await read(val) } : holdOut(rows, valFraction, seed);
+  const { train: all, validation } = val
+    ? { train: rows, validation: await read(val) }
+    : holdOut(rows, valFraction, seed);
+  const train = drawRows(all, values.maxRows, seed);
   const shape = { batchSize: batch, collate: collateInstructions({ padId: tokenizer.eosId ?? 0, maxLength }) };
   const batches = new LengthBatches(train, { ...shape, seed });
   return {
@@ -39,8 +43,8 @@ export async function openInstructions(
       largest: largestBatch([...train, ...validation], shape),
     },
     evaluate: async (trainer) => {
-      const all = Array.from(batchesByLength(validation, shape), ({ batch: rowsOfBatch }) => rowsOfBatch);
-      const { loss, perplexity } = await trainer.evaluate(all);
+      const batchesOfAll = Array.from(batchesByLength(validation, shape), ({ batch: rowsOfBatch }) => rowsOfBatch);
+      const { loss, perplexity } = await trainer.evaluate(batchesOfAll);
       return { loss, metrics: { loss, perplexity } };
     },
     describe: async (path) => template?.save(path),

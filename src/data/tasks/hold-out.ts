@@ -19,3 +19,10 @@ export function holdOut<T>(rows: readonly T[], fraction: number, seed: number): 
   const pick = (places: Uint32Array) => Array.from(places.sort(), (place) => rows[place]);
   return { train: pick(order.slice(heldOut)), validation: pick(order.slice(0, heldOut)) };
 }
+
+/** At most so many of the rows, drawn by the seed, in their order. */
+export function drawRows<T>(rows: readonly T[], most: number | undefined, seed: number): readonly T[] {
+  if (most === undefined || most >= rows.length) return rows;
+  const order = permutation(deriveKey(seed, 'dataOrder', 3, 0), rows.length);
+  return Array.from(order.slice(0, most).sort(), (place) => rows[place]);
+}

@@ -11,7 +11,7 @@ export {
 } from './collate.js';
 export { type Decision, decide, lossOf } from './decisions.js';
 export { type EncodedText, type EncodeTextOptions, SequenceEncoder } from './encode-sequence.js';
-export { holdOut, type Split } from './hold-out.js';
+export { drawRows, holdOut, type Split } from './hold-out.js';
 export { type EncodedInstruction, type Instruction, InstructionEncoder, readInstructions } from './instructions.js';
 export { type BatchOptions, batchesByLength, LengthBatches, largestBatch, type Sequence } from './length-batches.js';
 export { type MetricName, type MetricValues, measure, smallerIsBetter } from './metrics.js';

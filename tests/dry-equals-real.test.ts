@@ -153,12 +153,20 @@ async function expectAsPredicted(engine: ComputingEngine, given: TinySettings, t
   expect(ledger.live, 'bytes left over').toBe(0);
 }
 
+/** What is not refused for a model. */
+function possible({ modelType }: ModelConfig, { methods = '', options }: TinySettings): boolean {
+  if (modelType === 'llama') return true;
+  // Norms with a β are not merged; GPT-2's q, k and v lie in one tensor, of which no adapter can be written.
+  return (
+    !methods.includes('msnorm') && options?.dtype !== 'bf16' && !(modelType === 'gpt2' && methods.includes('lora'))
+  );
+}
+
 describe.skipIf(nativeMissing)(nativeTitle('the native engine takes the bytes that the dry run predicts'), () => {
   describe.each(shapes)('with %s', (_, config) => {
-    // Its norms have a β, which msnorm refuses.
-    const possible =
-      config.modelType === 'llama' ? runs : runs.filter(([, { methods }]) => !methods?.includes('msnorm'));
-    it.each(possible)('for %s', (_label, run) => expectAsPredicted('native', { ...run, config }, 2));
+    it.each(runs.filter(([, run]) => possible(config, run)))('for %s', (_label, run) =>
+      expectAsPredicted('native', { ...run, config }, 2),
+    );
   });
 
   it.each(offloads)('when it offloads %s', (_, run) => expectAsPredicted('native', { ...run, config: deep }, 2));

@@ -6,6 +6,7 @@ import { serve } from '../protocol.mjs';
 await serve(async (workload, { methods }) => {
   const { batch, seq, vocab, layers } = workload;
   const config = {
+    modelType: 'llama',
     vocabSize: vocab,
     hiddenSize: workload.hidden,
     intermediateSize: workload.mlp,
@@ -22,7 +23,7 @@ await serve(async (workload, { methods }) => {
   const trainer = await Trainer.open({
     settings: {
       config,
-      plan: makePlan(methods.split('+'), { layers }),
+      plan: makePlan(methods.split('+'), { layers, dtype: workload.dtype }),
       batch,
       accumulate: 1,
       sequenceLength: seq,
@@ -30,7 +31,6 @@ await serve(async (workload, { methods }) => {
       optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilonForm: 'standard', weightDecay: 0.01 },
       clip: null,
       seed: 0,
-      ...(workload.dtype === 'bf16' && { dtype: 'bf16' }),
     },
     data: { fingerprint: 'bench', batch: () => ({ batch, sequenceLength: seq, inputs: ids, targets: ids }) },
     engine: 'native',

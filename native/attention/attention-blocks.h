@@ -17,9 +17,9 @@ static inline int64_t attentionOperandFloats(int64_t headWidth) {
   return 64 * roundUpTo(headWidth, gemmColumnUnit) + gemmSlack;
 }
 
-/** Nine operands, four tiles of scores, two vectors of row statistics, per thread. */
+/** Nine operands, four tiles of scores, two vectors of row statistics and two of key ranges, per thread. */
 static inline int64_t attentionThreadFloats(int64_t headWidth) {
-  return 9 * attentionOperandFloats(headWidth) + 4 * (attentionQueries * attentionKeys + gemmSlack) + 2 * attentionQueries;
+  return 9 * attentionOperandFloats(headWidth) + 4 * (attentionQueries * attentionKeys + gemmSlack) + 4 * attentionQueries;
 }
 
 /** Where backward keeps what all threads share: Σ do∘o of each score row, whose turn it is at each block of dq, and dq in f32. */

@@ -196,8 +196,8 @@ export class Tape {
   /** A parameter's gradient for an op to add to: what was summed up so far, or zeros. */
   zeroedGradient(parameter: Parameter): Tensor {
     if (parameter.gradient) return parameter.gradient;
-    const { shape } = parameter.tensor;
-    parameter.gradient = this.engine.allocate({ shape, role: 'gradient', name: parameter.name });
+    const { shape, dtype } = parameter.tensor;
+    parameter.gradient = this.engine.allocate({ shape, dtype, role: 'gradient', name: parameter.name });
     this.engine.run('fill', { out: parameter.gradient, value: 0 });
     return parameter.gradient;
   }

@@ -78,12 +78,12 @@ export function attendedPairs(queryLength: number, keyLength: number, causal: bo
 /** Query rows and key rows of one tile of scores; blocks that the causal mask hides entirely are skipped. */
 export const attentionBlock = { queries: 64, keys: 64 } as const;
 
-/** Bytes of scratch per thread: nine packed operands of a tile, four tiles of scores, two vectors of row statistics. */
+/** Bytes of scratch per thread: nine packed operands of a tile, four tiles of scores, two vectors of row statistics and two of key ranges. */
 function attentionThreadBytes(headWidth: number): number {
   const { queries, keys } = attentionBlock;
   const { columnUnit, slack } = gemmBlock;
   const operand = queries * Math.ceil(headWidth / columnUnit) * columnUnit + slack;
-  return 4 * (9 * operand + 4 * (queries * keys + slack) + 2 * queries);
+  return 4 * (9 * operand + 4 * (queries * keys + slack) + 4 * queries);
 }
 
 export const attention: OpSpec<AttentionArgs> = {

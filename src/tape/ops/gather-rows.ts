@@ -13,7 +13,7 @@ export function gatherRows(tape: Tape, slot: string, x: Value, ids: Value): Valu
   const [out] = tape.apply({
     cost: 'elementwise',
     inputs: [ids, x],
-    outputs: [{ name: `${slot}.output`, shape: [ids.shape[0], x.shape[1]] }],
+    outputs: [{ name: `${slot}.output`, shape: [ids.shape[0], x.shape[1]], dtype: x.dtype }],
     run: ([rows, table], [gathered]) => engine.run('embedding', { ids: rows, table, out: gathered }),
   });
   if (out.requiresGradient) {

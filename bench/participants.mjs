@@ -16,13 +16,13 @@ const python = process.env.COMPACT_BENCH_PYTHON ?? 'python3';
  * @property {string | undefined} missing why it cannot run, and the command that changes this
  */
 
-/** @returns {Starter} our own engine with these methods, joined by + */
-export function compact(methods) {
+/** @returns {Starter} our own engine with these methods, joined by +, on the workload's threads or so many */
+export function compact(methods, threads) {
   return {
-    name: methods,
+    name: threads ? `${methods}, ${threads} thread${threads > 1 ? 's' : ''}` : methods,
     command: process.execPath,
     args: [join(here, 'peers', 'compact.mjs')],
-    options: { methods },
+    options: { methods, ...(threads && { threads }) },
     environment: {},
     missing: existsSync(join(here, '..', 'dist', 'index.js')) ? undefined : 'not built: npm run build',
   };

@@ -2,6 +2,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
+
+/** Milliseconds without work before each step. */
+const settling = 300;
 
 /** A participant's process. */
 class Racer {
@@ -69,8 +73,11 @@ export async function race(starters, workload, rounds, tell) {
     }
     const running = entries.filter(({ racer }) => racer);
     for (let round = 1; round <= rounds; round++) {
-      for (const { name, racer, seconds } of running) {
+      // Each goes first in turn: the threads of some peers spin for a while after their step, and disturb who comes next.
+      const first = (round - 1) % running.length;
+      for (const { name, racer, seconds } of [...running.slice(first), ...running.slice(0, first)]) {
         tell(`round ${round} of ${rounds}: ${name}`);
+        await setTimeout(settling);
         seconds.push((await racer.ask('step')).seconds);
       }
     }

@@ -5,13 +5,13 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { race } from './rounds.mjs';
-import { gemmTable, stepTable, summarize } from './tables.mjs';
+import { gemmTable, opsTable, stepTable, summarize } from './tables.mjs';
 import { workloads } from './workloads.mjs';
 
 const program = join(import.meta.dirname, '..', 'dist', 'cli', 'main.js');
 
 /** Benches of the command line, whose own JSON is kept. */
-const commands = { gemm: ['bench', 'gemm'] };
+const commands = { gemm: ['bench', 'gemm'], ops: ['bench', 'ops'] };
 const names = [...Object.keys(workloads), ...Object.keys(commands)];
 
 const { values } = parseArgs({
@@ -37,6 +37,7 @@ const result = {
   loadBefore: loadavg()[0],
   steps: [],
   gemm: undefined,
+  ops: undefined,
   loadAfter: 0,
 };
 for (const name of chosen.filter((each) => workloads[each])) {
@@ -44,15 +45,16 @@ for (const name of chosen.filter((each) => workloads[each])) {
   tell(title);
   result.steps.push({ name, title, workload, entries: summarize(await race(participants, workload, rounds, tell)) });
 }
-if (chosen.includes('gemm')) result.gemm = runCommand(commands.gemm);
+for (const name of Object.keys(commands)) if (chosen.includes(name)) result[name] = runCommand(commands[name]);
 result.loadAfter = loadavg()[0];
 
 const load = `${result.loadBefore.toFixed(1)} before, ${result.loadAfter.toFixed(1)} after`;
 const page = [
   '# Bench',
   `${result.machine}. ${rounds} interleaved rounds; medians; load ${load}. Above 0.5 before on an otherwise idle machine: do not quote.`,
-  ...result.steps.filter(({ entries }) => entries[0].seconds).map(stepTable),
+  ...result.steps.filter(({ entries }) => entries[0].seconds).map((step) => stepTable(step, result.gemm?.peak)),
   ...(result.gemm ? [gemmTable(result.gemm)] : []),
+  ...(result.ops ? [opsTable(result.ops)] : []),
 ].join('\n\n');
 mkdirSync(values.out, { recursive: true });
 writeFileSync(join(values.out, 'bench.json'), `${JSON.stringify(result, null, 1)}\n`);

@@ -21,7 +21,10 @@ export function summarize(entries) {
   });
 }
 
-export function stepTable({ title, workload, entries }) {
+/**
+ * @param peak GFLOP/s of one thread by element type, where it was measured: our own steps are then given as parts of it
+ */
+export function stepTable({ title, workload, entries }, peak) {
   const [first] = entries;
   const shape = Object.entries(workload).map(([name, value]) => `${name} ${value}`);
   const lines = [
@@ -29,19 +32,24 @@ export function stepTable({ title, workload, entries }) {
     '',
     `${shape.join(', ')}.`,
     '',
-    `| | s/step | × \`${first.name}\` | middle half | peak RSS | own count |`,
-    '|---|---|---|---|---|---|',
+    `| | s/step | × \`${first.name}\` | middle half | peak RSS | own count | of peak arithmetic |`,
+    '|---|---|---|---|---|---|---|',
   ];
   for (const entry of entries) {
     if (entry.skipped) {
-      lines.push(`| ${entry.name} | skipped: ${entry.skipped} | | | | |`);
+      lines.push(`| ${entry.name} | skipped: ${entry.skipped} | | | | | |`);
       continue;
     }
     const { secondsPerStep: time, timesFirst: ratio, memory } = entry;
     const own = memory.ledgerPeak ? `ledger ${mebibytes(memory.ledgerPeak)}` : savedOf(memory);
+    const threads = entry.settings.threads ?? workload.threads;
+    const arithmetic =
+      memory.flops && peak?.[workload.dtype]
+        ? `${((100 * memory.flops) / time.median / (threads * peak[workload.dtype] * 1e9)).toFixed(0)} %`
+        : '';
     const spread = `${ratio.from.toFixed(2)}–${ratio.to.toFixed(2)}`;
     lines.push(
-      `| ${entry.name} | ${time.median.toFixed(3)} | ${ratio.median.toFixed(2)} | ${spread} | ${mebibytes(memory.peakRss)} | ${own} |`,
+      `| ${entry.name} | ${time.median.toFixed(3)} | ${ratio.median.toFixed(2)} | ${spread} | ${mebibytes(memory.peakRss)} | ${own} | ${arithmetic} |`,
     );
   }
   lines.push('', 'Settings:', '');
@@ -61,6 +69,23 @@ export function gemmTable({ peak, rows }) {
   for (const row of rows) {
     lines.push(
       `| ${row.shape} | ${row.trans} | ${row.dtype} | ${row.threads} | ${row.gflops.toFixed(0)} | ${(100 * row.ofPeak).toFixed(0)} % | ${row.scaling.toFixed(2)} |`,
+    );
+  }
+  return lines.join('\n');
+}
+
+export function opsTable({ rows }) {
+  const lines = [
+    '## Other kernels beside the machine’s bandwidth or arithmetic',
+    '',
+    'GB/s of kernels bound by memory, GFLOP/s of those bound by arithmetic; "of peak": of what so many threads reach at the same moment.',
+    '',
+    '| op | shape | dtype | threads | bound by | rate | of peak | ns per pair |',
+    '|---|---|---|---|---|---|---|---|',
+  ];
+  for (const row of rows) {
+    lines.push(
+      `| ${row.op} | ${row.shape} | ${row.dtype} | ${row.threads} | ${row.bound} | ${row.rate.toFixed(0)} | ${(100 * row.ofPeak).toFixed(0)} % | ${row.nanosecondsPerPair?.toFixed(2) ?? ''} |`,
     );
   }
   return lines.join('\n');

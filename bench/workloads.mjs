@@ -20,6 +20,11 @@ export const workloads = {
     workload: { ...llama60m, dtype: 'bf16' },
     participants: [compact('lean'), compact('lean+compact-shared'), ...allOfPytorch],
   },
+  threads: {
+    title: 'LLaMA-60M, f32: one thread beside two',
+    workload: { ...llama60m, dtype: 'f32' },
+    participants: [compact('lean', 2), compact('lean', 1)],
+  },
   'step-350m': {
     title: 'LLaMA-350M, f32: CompAct beside exact gradients',
     workload: { ...llama350m, dtype: 'f32' },

@@ -3,7 +3,7 @@ import { makePlan, Trainer } from '../../dist/index.js';
 import { tokenIds } from '../inputs.mjs';
 import { serve } from '../protocol.mjs';
 
-await serve(async (workload, { methods }) => {
+await serve(async (workload, { methods, threads = workload.threads }) => {
   const { batch, seq, vocab, layers } = workload;
   const config = {
     modelType: 'llama',
@@ -34,16 +34,16 @@ await serve(async (workload, { methods }) => {
     },
     data: { fingerprint: 'bench', batch: () => ({ batch, sequenceLength: seq, inputs: ids, targets: ids }) },
     engine: 'native',
-    threads: workload.threads,
+    threads,
   });
   const steps = trainer.run();
   let peak = 0;
   return {
-    settings: { node: process.version, methods, optimizer: 'AdamW' },
+    settings: { node: process.version, methods, optimizer: 'AdamW', threads },
     step: async () => {
       const { value } = await steps.next();
       peak = value.memory.peak;
     },
-    memory: () => ({ ledgerPeak: peak }),
+    memory: () => ({ ledgerPeak: peak, flops: trainer.prediction.flops }),
   };
 });

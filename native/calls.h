@@ -71,6 +71,10 @@ struct AttentionShape {
   int64_t batch, heads, keyValueHeads, queryLength, keyLength, headWidth;
   bool causal;
   float scale;
+  /** Dropout of probabilities: random words below the threshold drop one; what is kept is multiplied by the factor. */
+  uint32_t dropThreshold;
+  float keptFactor;
+  uint32_t key0, key1;
 };
 
 struct AttentionCall {

@@ -38,6 +38,7 @@ const sizes = {
   numAttentionHeads: 2,
   maxPositionEmbeddings: 12,
   hiddenDropout: 0,
+  attentionDropout: 0,
   classifierDropout: 0,
   initializerRange: 0.3,
 } as const;

@@ -55,6 +55,7 @@ const config: Gpt2Config = {
   gelu: 'tanh',
   embeddingDropout: 0,
   hiddenDropout: 0,
+  attentionDropout: 0,
   tieWordEmbeddings: false,
   initializerRange: 0.02,
 };

@@ -77,7 +77,7 @@ const all: [string, TinySettings][] = [
 const methods = engineHere === 'native' ? all : all.slice(0, 2);
 
 /** Without dropout, which would have to be learnt around. */
-const still = { hiddenDropout: 0, classifierDropout: 0 };
+const still = { hiddenDropout: 0, attentionDropout: 0, classifierDropout: 0 };
 const others: [string, TinySettings][] = [
   ['a BERT tells classes', { config: { ...tinyBert, ...still } }],
   ['a BERT tells classes with dropout and sketches', { config: tinyBert, methods: 'compact', ...sketched }],

@@ -1,9 +1,10 @@
-// Backward of attention: P = exp(scale·q·kᵀ − lse), dv += Pᵀ·do, dS = P∘(do·vᵀ − rowsum(do∘o)), dq += scale·dS·k,
-// dk += scale·dSᵀ·q. Shapes as in forward.h; the gradients have the shapes of what they belong to.
+// Backward of attention: P = exp(scale·q·kᵀ − lse), dv += (P∘M)ᵀ·do, dS = P∘((do·vᵀ)∘M − rowsum(do∘o)), dq += scale·dS·k,
+// dk += scale·dSᵀ·q, where M is dropout's mask/(1 − p). Shapes as in forward.h; the gradients have the shapes of what they belong to.
 //
 // One task per 64 keys of a key/value head: it alone sums their dk and dv. All tasks of a head add to its dq, in the order of
 // their keys, so a head is shared by threads and the bits do not depend on them.
 #pragma once
+#include "dropped-keys.h"
 #include "tiles.h"
 #include "turns.h"
 
@@ -15,7 +16,7 @@ struct BackwardScratch {
   float *keyTiles, *keyRows, *valueTiles, *queryPanels, *queryRows, *outPanels, *outRows;
   /** dk and dv of the task's keys, [keys, d]. */
   float *keySums, *valueSums;
-  /** Pᵀ and dSᵀ as [keys, queries], and the same packed as A with queries as depth. */
+  /** (P∘M)ᵀ and dSᵀ as [keys, queries], and the same packed as A with queries as depth. */
   float *weights, *slopes, *weightTiles, *slopeTiles;
   float *logSumExp, *rowSums;
   int32_t *firstKeys, *endKeys;
@@ -57,20 +58,31 @@ struct Backward {
   }
 };
 
-/** Pᵀ from scores and dSᵀ from P and do·vᵀ, both in place, scale included in dSᵀ. */
-INLINE void scoreGradients(const BackwardScratch& scratch, int64_t firstKey, int64_t keys, float scale, int64_t diagonal,
-                           const KeyRanges& ranges) {
-  const Vec factor = set(scale);
+/**
+ * (P∘M)ᵀ from scores and dSᵀ from P and do·vᵀ, both in place, scale included in dSᵀ.
+ *
+ * @param firstRow index into logSumExp of the tile's first query
+ */
+INLINE void scoreGradients(const AttentionShape& s, const BackwardScratch& scratch, int64_t firstRow, int64_t firstKey,
+                           int64_t keys, int64_t diagonal, const KeyRanges& ranges) {
+  const Vec factor = set(s.scale), keptFactor = set(s.keptFactor);
   for (int part = 0; part < queryVecs; part++) {
     const Vec logSumExp = load(scratch.logSumExp + part * lanes), rowSum = load(scratch.rowSums + part * lanes);
+    KeptKeys kept(s, firstRow + part * lanes * s.heads, firstKey);
     for (int64_t key = 0; key < keys; key++) {
       float* weight = scratch.weights + key * attentionQueries + part * lanes;
       float* slope = scratch.slopes + key * attentionQueries + part * lanes;
       Vec p = exponential(sub(mul(factor, load(weight)), logSumExp));
       if (key > diagonal) p = select(seesKey(key - diagonal, part), p, zero());
       if (ranges.first != nullptr) p = select(outsideRange(ranges, firstKey + key, part), zero(), p);
-      store(weight, p);
-      store(slope, mul(factor, mul(p, sub(load(slope), rowSum))));
+      Vec used = p, dProbability = load(slope);
+      if (!kept.all()) {
+        const Vec mask = select(kept.next(key), keptFactor, zero());
+        used = mul(mask, p);
+        dProbability = mul(mask, dProbability);
+      }
+      store(weight, used);
+      store(slope, mul(factor, mul(p, sub(dProbability, rowSum))));
     }
   }
 }
@@ -105,7 +117,8 @@ INLINE void attendTile(const Backward<T>& all, int64_t batch, int64_t head, int6
   multiplyPacked({scratch.keyTiles, 0}, scratch.queryPanels, keys, queries, d, scratch.weights, attentionQueries, false);
   multiplyPacked({scratch.valueTiles, 0}, scratch.outPanels, keys, queries, d, scratch.slopes, attentionQueries, false);
   const int64_t diagonal = s.causal ? firstQuery + s.keyLength - s.queryLength - firstKey : s.keyLength;
-  scoreGradients(scratch, firstKey, keys, s.scale, diagonal, ranges);
+  const int64_t firstRow = (batch * s.queryLength + firstQuery) * s.heads + head;
+  scoreGradients(s, scratch, firstRow, firstKey, keys, diagonal, ranges);
   packTiles({scratch.weights, attentionQueries, false}, keys, queries, scratch.weightTiles);
   packTiles({scratch.slopes, attentionQueries, false}, keys, queries, scratch.slopeTiles);
   multiplyPacked({scratch.weightTiles, 0}, scratch.outRows, keys, d, queries, scratch.valueSums, d, !first);

@@ -1,6 +1,7 @@
-// o = softmax(scale·q·kᵀ)·v by online softmax over tiles of 64 queries x 64 keys, and the log-sum-exp of every row.
+// o = softmax(scale·q·kᵀ)·v, its probabilities dropped where the shape says so, by online softmax over tiles of 64 queries x 64 keys, and the log-sum-exp of every row.
 // query, out [B·Tq, heads·d]; key, value [B·Tk, keyValueHeads·d]; logSumExp [B·Tq, heads].
 #pragma once
+#include "dropped-keys.h"
 #include "tiles.h"
 
 namespace COMPACT_TIER {
@@ -16,26 +17,29 @@ struct OnlineSoftmax {
 
 /**
  * Turns scores Sᵀ [keys, 64] into exp(scale·s − max) in place, updates max and sum, and writes to `shrink` the factors by
- * which what was summed with the old max has to be multiplied.
+ * which what was summed with the old max has to be multiplied. What dropout drops counts in the sum, and becomes 0.
+ *
+ * @param firstRow index into logSumExp of the tile's first query
  */
-INLINE void softmaxTile(OnlineSoftmax& state, float* scores, int64_t firstKey, int64_t keys, float scale, int64_t diagonal,
-                        const KeyRanges& ranges, float* shrink) {
+INLINE void softmaxTile(const AttentionShape& s, OnlineSoftmax& state, float* scores, int64_t firstRow, int64_t firstKey,
+                        int64_t keys, int64_t diagonal, const KeyRanges& ranges, float* shrink) {
   for (int part = 0; part < queryVecs; part++) {
     float* column = scores + part * lanes;
     Vec largest = state.largest[part];
-    const Vec factor = set(scale);
+    const Vec factor = set(s.scale);
     for (int64_t key = 0; key < keys; key++) {
-      Vec s = mul(factor, load(column + key * attentionQueries));
+      Vec score = mul(factor, load(column + key * attentionQueries));
       // Query i of the tile sees key j where i >= j − diagonal; the test is needed only for keys beyond the diagonal.
-      if (key > diagonal) s = select(seesKey(key - diagonal, part), s, set(maskedScore));
-      if (ranges.first != nullptr) s = select(outsideRange(ranges, firstKey + key, part), set(maskedScore), s);
-      store(column + key * attentionQueries, s);
-      largest = max(largest, s);
+      if (key > diagonal) score = select(seesKey(key - diagonal, part), score, set(maskedScore));
+      if (ranges.first != nullptr) score = select(outsideRange(ranges, firstKey + key, part), set(maskedScore), score);
+      store(column + key * attentionQueries, score);
+      largest = max(largest, score);
     }
     Vec total = zero();
+    KeptKeys kept(s, firstRow + part * lanes * s.heads, firstKey);
     for (int64_t key = 0; key < keys; key++) {
       const Vec p = exponential(sub(load(column + key * attentionQueries), largest));
-      store(column + key * attentionQueries, p);
+      store(column + key * attentionQueries, kept.all() ? p : select(kept.next(key), p, zero()));
       total = add(total, p);
     }
     const Vec old = exponential(sub(state.largest[part], largest));
@@ -102,13 +106,14 @@ INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int
       }
     }
     const int64_t diagonal = s.causal ? firstQuery + s.keyLength - s.queryLength - first : s.keyLength;
-    softmaxTile(state, scratch.scores, first, keys, s.scale, diagonal, ranges, scratch.factors);
+    const int64_t firstRow = (batch * s.queryLength + firstQuery) * s.heads + head;
+    softmaxTile(s, state, scratch.scores, firstRow, first, keys, diagonal, ranges, scratch.factors);
     if (first > start) scaleRows(scratch.sums, d, scratch.factors, queries, d);
     multiplyPacked({scratch.scores, attentionQueries}, scratch.values, queries, d, keys, scratch.sums, d, first > start);
   }
   float logSumExp[attentionQueries];
   for (int part = 0; part < queryVecs; part++) {
-    store(scratch.factors + part * lanes, div(set(1.0f), state.sum[part]));
+    store(scratch.factors + part * lanes, div(set(s.keptFactor), state.sum[part]));
     store(logSumExp + part * lanes, add(state.largest[part], logarithm(state.sum[part])));
   }
   scaleRows(scratch.sums, d, scratch.factors, queries, d);

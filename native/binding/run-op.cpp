@@ -130,6 +130,8 @@ AttentionShape attentionShape(Reader& read) {
   s.batch = read.extent(), s.heads = read.extent(), s.keyValueHeads = read.extent();
   s.queryLength = read.extent(), s.keyLength = read.extent(), s.headWidth = read.extent();
   s.causal = read.flag(), s.scale = read.real();
+  s.dropThreshold = read.word(), s.keptFactor = read.real();
+  s.key0 = read.word(), s.key1 = read.word();
   if (read.refusal() != nullptr) return s;
   if (s.heads % s.keyValueHeads != 0 || (s.causal && s.keyLength < s.queryLength)) read.refuse("NATIVE_ARGUMENTS");
   return s;

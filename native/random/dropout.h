@@ -2,16 +2,11 @@
 #pragma once
 #include "../calls.h"
 #include "../threads/parallel.h"
+#include "kept.h"
 #include "threefry.h"
 
 namespace COMPACT_TIER {
 namespace {
-
-/** Lanes whose word is at least the threshold, both as unsigned integers. */
-INLINE Mask keeps(Words word, uint32_t threshold) {
-  const Words top = setWords(0x80000000u);
-  return lessSigned(setWords((threshold - 1) ^ 0x80000000u), bitXor(word, top));
-}
 
 /** Up to sixteen entries of a row. */
 INLINE void dropLanes(const compact::DropoutCall& call, int64_t at, int count, Mask kept) {

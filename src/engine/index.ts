@@ -5,6 +5,7 @@
 export { Arena, aligned, FreeList, LayoutError, type StaticLayout } from './arena.js';
 export type { GeluForm } from './contract/activation.js';
 export { most8bitBlock } from './contract/adam-8bit.js';
+export type { AttentionDropout } from './contract/attention.js';
 export { type FastFamily, fastFamilies, hadamardSize } from './contract/fast-projection.js';
 export { type Kernels, type OpArgs, type OpName, opNames, ops } from './contract/index.js';
 export { packedBytes, type QuantizedBits, quantizedBits, quantizedGroups } from './contract/quantize.js';

@@ -22,6 +22,8 @@ export interface EncoderConfig {
   readonly gelu: GeluForm;
   /** Of embeddings and of both branches of a block. */
   readonly hiddenDropout: number;
+  /** Of attention's probabilities. */
+  readonly attentionDropout: number;
   /** Before the classifier. */
   readonly classifierDropout: number;
   /** Token id that fills rows up. */
@@ -50,6 +52,7 @@ const huggingFaceSchema = z.object({
   layer_norm_eps: z.number().positive().default(1e-12),
   hidden_act: z.enum(['gelu', 'gelu_new', 'gelu_pytorch_tanh']).default('gelu'),
   hidden_dropout_prob: probability.default(0.1),
+  attention_probs_dropout_prob: probability.default(0.1),
   classifier_dropout: probability.nullish(),
   position_embedding_type: z.literal('absolute').nullish(),
   is_decoder: z.literal(false).nullish(),
@@ -98,6 +101,7 @@ export function parseEncoderConfig(json: unknown, where: string): EncoderConfig 
     layerNormEps: data.layer_norm_eps,
     gelu: data.hidden_act === 'gelu' ? 'exact' : 'tanh',
     hiddenDropout: data.hidden_dropout_prob,
+    attentionDropout: data.attention_probs_dropout_prob,
     classifierDropout: data.classifier_dropout ?? data.hidden_dropout_prob,
     padTokenId: data.pad_token_id ?? usualPadId[data.model_type],
     labels,
@@ -154,7 +158,7 @@ export function toEncoderJson(config: EncoderConfig): Record<string, unknown> {
     layer_norm_eps: config.layerNormEps,
     hidden_act: config.gelu === 'exact' ? 'gelu' : 'gelu_new',
     hidden_dropout_prob: config.hiddenDropout,
-    attention_probs_dropout_prob: 0,
+    attention_probs_dropout_prob: config.attentionDropout,
     classifier_dropout: config.classifierDropout,
     position_embedding_type: 'absolute',
     pad_token_id: config.padTokenId,

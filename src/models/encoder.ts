@@ -22,6 +22,7 @@ import type { EncoderConfig } from './encoder-config.js';
 import { encoderFiles } from './encoder-files.js';
 import { encoderShapes, hasPooler } from './encoder-shapes.js';
 import type { FileFormat } from './file-format.js';
+import { sinusoids } from './sinusoids.js';
 import type { LossForm, SketchableLinear, TokenBatch, TrainableModel } from './trainable-model.js';
 import { WeightTable } from './weight-table.js';
 
@@ -68,8 +69,15 @@ export class Encoder implements TrainableModel {
     }).flat();
   }
 
+  /**
+   * N(0, initializerRange²), but positions are waves of the same mean square: with random ones an encoder that is not trained for
+   * very long learns nothing of its tokens' order (docs/results/encoder-recipe.md).
+   */
   initialize(seed: number): void {
-    this.#weights.initialize(seed, () => this.config.initializerRange);
+    const { initializerRange, maxPositionEmbeddings, hiddenSize } = this.config;
+    this.#weights.initialize(seed, () => initializerRange);
+    const positions = sinusoids(maxPositionEmbeddings, hiddenSize, Math.SQRT2 * initializerRange);
+    this.#engine.write(this.#weights.get('model.embed_positions.weight').tensor, positions);
   }
 
   loss(tape: Tape, tokens: TokenBatch, target: LossTarget, form: LossForm): void {
@@ -272,14 +280,16 @@ export class Encoder implements TrainableModel {
     return drops ? dropout(tape, `${at}.dropout`, out, { probability, key: keys.next(), residual }) : out;
   }
 
-  #attention(tape: Tape, at: string, x: Value, { batch, keyRanges }: TokenBatch): Value {
+  #attention(tape: Tape, at: string, x: Value, { batch, keyRanges, dropout: keys }: TokenBatch): Value {
     const heads = this.config.numAttentionHeads;
     const project = (name: string) => {
       const { weight, bias } = this.#weights.pair(`model.${at}.self_attn.${name}`);
       return linear(tape, `${at}.self_attn.${name}`, x, weight, undefined, bias);
     };
     const [query, key, value] = [project('q_proj'), project('k_proj'), project('v_proj')];
-    const options = { batch, heads, keyValueHeads: heads, causal: false, keyRanges };
+    const probability = this.config.attentionDropout;
+    const dropout = keys && probability > 0 ? { probability, key: keys.next() } : undefined;
+    const options = { batch, heads, keyValueHeads: heads, causal: false, keyRanges, dropout };
     const context = attention(tape, `${at}.self_attn`, query, key, value, options);
     tape.release(query, key, value);
     return context;

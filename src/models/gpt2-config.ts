@@ -19,6 +19,8 @@ export interface Gpt2Config {
   readonly embeddingDropout: number;
   /** Of both branches of a block. */
   readonly hiddenDropout: number;
+  /** Of attention's probabilities. */
+  readonly attentionDropout: number;
   /** The head shares the embedding's weight. */
   readonly tieWordEmbeddings: boolean;
   readonly initializerRange: number;
@@ -41,6 +43,7 @@ const huggingFaceSchema = z.object({
   activation_function: z.enum(['gelu_new', 'gelu', 'gelu_pytorch_tanh']).default('gelu_new'),
   embd_pdrop: probability.default(0.1),
   resid_pdrop: probability.default(0.1),
+  attn_pdrop: probability.default(0.1),
   layer_norm_epsilon: z.number().positive().default(1e-5),
   initializer_range: z.number().positive().default(0.02),
   scale_attn_weights: z.literal(true).optional(),
@@ -83,6 +86,7 @@ export function parseGpt2Config(json: unknown, where: string): Gpt2Config {
     gelu: data.activation_function === 'gelu' ? 'exact' : 'tanh',
     embeddingDropout: data.embd_pdrop,
     hiddenDropout: data.resid_pdrop,
+    attentionDropout: data.attn_pdrop,
     tieWordEmbeddings: data.tie_word_embeddings,
     initializerRange: data.initializer_range,
     ...(data.bos_token_id != null && { bosTokenId: data.bos_token_id }),
@@ -105,7 +109,7 @@ export function toGpt2Json(config: Gpt2Config): Record<string, unknown> {
     activation_function: config.gelu === 'exact' ? 'gelu' : 'gelu_new',
     embd_pdrop: config.embeddingDropout,
     resid_pdrop: config.hiddenDropout,
-    attn_pdrop: 0,
+    attn_pdrop: config.attentionDropout,
     layer_norm_epsilon: config.layerNormEps,
     initializer_range: config.initializerRange,
     tie_word_embeddings: config.tieWordEmbeddings,

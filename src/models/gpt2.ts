@@ -181,7 +181,13 @@ export class Gpt2 implements CausalModel {
     return drops ? dropout(tape, `${at}.dropout`, out, { probability, key: keys.next(), residual }) : out;
   }
 
-  #attention(tape: Tape, layer: number, x: Value, { batch, keyRanges }: TokenBatch, cache?: KeyValueCache): Value {
+  #attention(
+    tape: Tape,
+    layer: number,
+    x: Value,
+    { batch, keyRanges, dropout: keys }: TokenBatch,
+    cache?: KeyValueCache,
+  ): Value {
     const at = `layers.${layer}.self_attn`;
     const heads = this.config.numAttentionHeads;
     const project = (name: string) => {
@@ -190,7 +196,9 @@ export class Gpt2 implements CausalModel {
     };
     const [query, ownKey, ownValue] = [project('q_proj'), project('k_proj'), project('v_proj')];
     const [key, value] = cache ? cache.extend(tape, layer, ownKey, ownValue) : [ownKey, ownValue];
-    const options = { batch, heads, keyValueHeads: heads, causal: true, keyRanges };
+    const probability = this.config.attentionDropout;
+    const dropout = keys && probability > 0 ? { probability, key: keys.next() } : undefined;
+    const options = { batch, heads, keyValueHeads: heads, causal: true, keyRanges, dropout };
     const context = attention(tape, at, query, key, value, options);
     tape.release(query, key, value);
     return context;

@@ -101,15 +101,18 @@ describe('the inverse rope', () => {
 });
 
 describe('attentionBackward', () => {
+  const droppingHalf = { probability: 0.5, key: [3, 4] as const };
   const situations = [
     { batch: 2, heads: 2, keyValueHeads: 2, queries: 4, keys: 4, causal: true },
     { batch: 1, heads: 4, keyValueHeads: 2, queries: 5, keys: 5, causal: true },
     { batch: 2, heads: 3, keyValueHeads: 1, queries: 3, keys: 5, causal: false },
     { batch: 1, heads: 2, keyValueHeads: 1, queries: 2, keys: 6, causal: true },
     { batch: 3, heads: 1, keyValueHeads: 1, queries: 1, keys: 4, causal: true },
+    { batch: 2, heads: 4, keyValueHeads: 2, queries: 5, keys: 7, causal: false, dropout: droppingHalf },
+    { batch: 1, heads: 2, keyValueHeads: 2, queries: 6, keys: 6, causal: true, dropout: droppingHalf },
   ];
   it.each(situations)(
-    'is the derivative of attention: $batch x $queries queries on $keys keys, $heads heads on $keyValueHeads, causal $causal',
+    'is the derivative of attention: $batch x $queries queries on $keys keys, $heads heads on $keyValueHeads, causal $causal, dropout $dropout.probability',
     async ({ queries, keys, ...shape }) => {
       const width = 3;
       const { batch, heads, keyValueHeads } = shape;

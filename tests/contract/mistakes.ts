@@ -99,6 +99,10 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
       args: (t) => ({ ...heads, batch: 3, ...attention(t, [4, 6], [4, 6]) }),
       message: 'attention: rows are not 3 whole sequences',
     },
+    {
+      args: (t) => ({ ...heads, ...attention(t, [4, 6], [4, 6]), dropout: { probability: 1, key: [0, 0] } }),
+      message: 'attention: probability 1 is not in [0, 1)',
+    },
   ],
   attentionBackward: [
     {

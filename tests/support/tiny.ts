@@ -79,6 +79,7 @@ export const tinyBert: EncoderConfig = {
   layerNormEps: 1e-12,
   gelu: 'exact',
   hiddenDropout: 0.1,
+  attentionDropout: 0.1,
   classifierDropout: 0.1,
   padTokenId: 0,
   labels: ['no', 'yes', 'maybe'],
@@ -105,6 +106,7 @@ export const tinyGpt2: Gpt2Config = {
   gelu: 'tanh',
   embeddingDropout: 0.1,
   hiddenDropout: 0.1,
+  attentionDropout: 0.1,
   tieWordEmbeddings: true,
   initializerRange: 0.02,
 };

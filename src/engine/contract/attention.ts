@@ -1,6 +1,19 @@
 import type { Tensor } from '../tensor.js';
+import { dropoutThreshold } from './dropout.js';
 import { gemmBlock } from './gemm.js';
+import type { RandomKey } from './random.js';
 import { expectShape, expectTensor, matrix, type OpSpec, require } from './spec.js';
+
+/**
+ * Dropout of attention's probabilities, as BERT and its heirs have it: o = (softmax(...)∘mask/(1 − p))·v. The mask is a function
+ * of the key: query i's probability of key j is kept where a random word is at least p·2^32, word j mod 2 of Threefry at the
+ * counter (i's index into logSumExp, ⌊j/2⌋). So backward makes it again tile by tile, and nothing of size T×T is ever held.
+ */
+export interface AttentionDropout {
+  /** p, in [0, 1). */
+  readonly probability: number;
+  readonly key: RandomKey;
+}
 
 /** What forward and backward of attention share. Query head i reads key/value head floor(i / (heads / keyValueHeads)). */
 export interface AttentionShape {
@@ -17,6 +30,7 @@ export interface AttentionShape {
    * one row. Within what `causal` allows; at least one key must be left, which callers see to.
    */
   readonly keyRanges?: Tensor;
+  readonly dropout?: AttentionDropout | undefined;
 }
 
 /**
@@ -62,6 +76,9 @@ export function attentionExtents(
     keyValueHeads * headWidth, `${op}: key width ${keyWidth}, expected ${keyValueHeads * headWidth}`);
   expectShape(`${op} value`, args.value, [keyRows, keyWidth]);
   if (args.keyRanges) expectTensor(`${op} keyRanges`, args.keyRanges, [queryRows, 2], 'i32');
+  const { probability = 0 } = args.dropout ?? {};
+  require(probability >= 0 &&
+    dropoutThreshold(probability) < 2 ** 32, `${op}: probability ${probability} is not in [0, 1)`);
   const queryLength = queryRows / batch;
   const keyLength = keyRows / batch;
   require(!args.causal || keyLength >= queryLength, `${op}: ${queryLength} causal queries over ${keyLength} keys`);
@@ -102,8 +119,8 @@ export const attention: OpSpec<AttentionArgs> = {
 };
 
 /**
- * Backward of attention. Per block: Pr = exp(scale·q·kᵀ − lse), dv += Prᵀ·do, dS = Pr∘(do·vᵀ − rowsum(do∘o)),
- * dq += scale·dS·k, dk += scale·dSᵀ·q. Overwrites its three outputs.
+ * Backward of attention. Per block: Pr = exp(scale·q·kᵀ − lse), dv += (Pr∘M)ᵀ·do, dS = Pr∘((do·vᵀ)∘M − rowsum(do∘o)),
+ * dq += scale·dS·k, dk += scale·dSᵀ·q, where M = mask/(1 − p), or 1 without dropout. Overwrites its three outputs.
  */
 export interface AttentionBackwardArgs extends AttentionShape {
   readonly query: Tensor;

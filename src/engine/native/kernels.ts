@@ -292,7 +292,9 @@ function fastProjection({ family, key }: FastProjection, inputSize: number, rank
 function attentionShape(args: OpArgs['attention'] | OpArgs['attentionBackward']): readonly Argument[] {
   const { batch, heads, keyValueHeads, causal, scale } = args;
   const { queryLength, keyLength, headWidth } = attentionExtents('attention', args);
-  return [batch, heads, keyValueHeads, queryLength, keyLength, headWidth, causal, scale];
+  const shape = [batch, heads, keyValueHeads, queryLength, keyLength, headWidth, causal, scale];
+  const { probability, key } = args.dropout ?? { probability: 0, key: [0, 0] };
+  return [...shape, dropoutThreshold(probability), 1 / (1 - probability), key[0], key[1]];
 }
 
 function adamState(args: OpArgs['adamW'] | OpArgs['adamDirection']): readonly Argument[] {

@@ -4,7 +4,9 @@ import {
   type AttentionShape,
   attentionExtents,
 } from '../contract/attention.js';
+import { dropoutThreshold } from '../contract/dropout.js';
 import type { Tensor } from '../tensor.js';
+import { threefry } from '../threefry.js';
 import type { ReferenceMemory } from './memory.js';
 
 /**
@@ -15,6 +17,8 @@ interface ScoreRow {
   readonly query: number;
   readonly firstKey: number;
   readonly keyStride: number;
+  /** Place of the first of them in its sequence. */
+  readonly firstPlace: number;
   /** Keys that the query may see. */
   readonly keys: number;
   readonly width: number;
@@ -43,6 +47,7 @@ function* scoreRows(
           query: (row * heads + head) * width,
           firstKey: (sequence * keyLength + first) * keyStride + keyValueHead * width,
           keyStride,
+          firstPlace: first,
           keys: end - first,
           width,
           index: row * heads + head,
@@ -52,7 +57,16 @@ function* scoreRows(
   }
 }
 
-/** o = Σ_i p_i·v_i with p = softmax(scale·q·kᵀ), and lse = log Σ_i exp(scale·q·k_i), row by row, with all scores held. */
+/** Factor on the probability of the i-th key of a row: 1/(1 − p), or 0 where it is dropped. */
+function keepFactor({ dropout }: AttentionShape, { index, firstPlace }: ScoreRow, i: number): number {
+  if (!dropout) return 1;
+  const { probability, key } = dropout;
+  const place = firstPlace + i;
+  const kept = threefry(key, index, Math.floor(place / 2))[place % 2] >= dropoutThreshold(probability);
+  return kept ? 1 / (1 - probability) : 0;
+}
+
+/** o = Σ_i m_i·p_i·v_i with the factors m of dropout, p = softmax(scale·q·kᵀ), and lse = log Σ_i exp(scale·q·k_i), row by row, with all scores held. */
 export function attention(memory: ReferenceMemory, args: AttentionArgs): void {
   const query = memory.floats(args.query);
   const key = memory.floats(args.key);
@@ -74,12 +88,13 @@ export function attention(memory: ReferenceMemory, args: AttentionArgs): void {
     logSumExp[row.index] = lse;
     out.fill(0, row.query, row.query + row.width);
     for (let i = 0; i < row.keys; i++) {
-      addScaled(out, row.query, Math.exp(scores[i] - lse), value, row.firstKey + i * row.keyStride, row.width);
+      const probability = keepFactor(args, row, i) * Math.exp(scores[i] - lse);
+      addScaled(out, row.query, probability, value, row.firstKey + i * row.keyStride, row.width);
     }
   }
 }
 
-/** p = exp(scale·q·kᵀ − lse), dv += p·do, ds = p·(do·v − do·o), dq += scale·ds·k, dk += scale·ds·q. */
+/** p = exp(scale·q·kᵀ − lse), dv += m·p·do, ds = p·(m·do·v − do·o), dq += scale·ds·k, dk += scale·ds·q. */
 export function attentionBackward(memory: ReferenceMemory, args: AttentionBackwardArgs): void {
   const query = memory.floats(args.query);
   const key = memory.floats(args.key);
@@ -97,8 +112,9 @@ export function attentionBackward(memory: ReferenceMemory, args: AttentionBackwa
     for (let i = 0; i < row.keys; i++) {
       const k = row.firstKey + i * row.keyStride;
       const probability = Math.exp(args.scale * dot(query, q, key, k, width) - logSumExp[row.index]);
-      addScaled(dValue, k, probability, dOut, q, width);
-      const dScore = args.scale * probability * (dot(dOut, q, value, k, width) - delta);
+      const factor = keepFactor(args, row, i);
+      addScaled(dValue, k, factor * probability, dOut, q, width);
+      const dScore = args.scale * probability * (factor * dot(dOut, q, value, k, width) - delta);
       addScaled(dQuery, q, dScore, key, k, width);
       addScaled(dKey, k, dScore, query, q, width);
     }

@@ -1,4 +1,4 @@
-import type { Tensor } from '../../engine/index.js';
+import type { AttentionDropout, Tensor } from '../../engine/index.js';
 import type { Tape } from '../tape.js';
 import type { Value } from '../value.js';
 
@@ -10,6 +10,8 @@ export interface AttentionOptions {
   readonly causal: boolean;
   /** [B·Tq, 2], i32: keys that each query sees, from and up to; has to live until backward is done. */
   readonly keyRanges?: Tensor | undefined;
+  /** Of the probabilities; the mask is made again in backward. */
+  readonly dropout?: AttentionDropout | undefined;
 }
 
 /**

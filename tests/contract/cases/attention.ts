@@ -14,6 +14,8 @@ interface Situation {
   readonly sharpness?: number;
   /** Which keys a query sees: those of the first tokens of a row, or those of its own document. */
   readonly ranges?: 'padding' | 'documents';
+  /** Share of the probabilities that are dropped. */
+  readonly dropped?: number;
 }
 
 const situations: readonly Situation[] = [
@@ -41,6 +43,12 @@ const situations: readonly Situation[] = [
   { queries: 200, width: 16, heads: 2, batch: 2, ranges: 'documents' },
   { queries: 70, width: 20, heads: 2, batch: 2, ranges: 'padding' },
   { queries: 70, keys: 200, width: 8, batch: 2, causal: false, ranges: 'documents' },
+  { queries: 150, width: 24, heads: 4, keyValueHeads: 2, batch: 2, causal: false, ranges: 'documents', dropped: 0.1 },
+  { queries: 33, width: 16, heads: 3, batch: 2, causal: false, dropped: 0.5 },
+  { queries: 9, keys: 131, width: 12, heads: 2, dropped: 0.25 },
+  { queries: 130, width: 32, heads: 2, dropped: 0.1 },
+  { queries: 20, width: 8, heads: 2, dropped: 0.99 },
+  { queries: 20, width: 8, heads: 2, dropped: 0 },
 ];
 
 function describeSituation({
@@ -53,10 +61,11 @@ function describeSituation({
   causal = true,
   sharpness,
   ranges,
+  dropped,
 }: Situation) {
   const lengths = keys === undefined ? `${queries} tokens` : `${queries} queries on ${keys} keys`;
   const groups = keyValueHeads === heads ? `${heads} heads` : `${heads} heads on ${keyValueHeads}`;
-  return `${batch} x ${lengths}, ${groups} of ${width}, ${causal ? 'causal' : 'not causal'}${sharpness ? ', sharp' : ''}${ranges ? `, ${ranges}` : ''}`;
+  return `${batch} x ${lengths}, ${groups} of ${width}, ${causal ? 'causal' : 'not causal'}${sharpness ? ', sharp' : ''}${ranges ? `, ${ranges}` : ''}${dropped === undefined ? '' : `, ${dropped} dropped`}`;
 }
 
 function shapes({ batch = 1, heads = 1, keyValueHeads = heads, queries, keys = queries, width }: Situation) {
@@ -73,8 +82,10 @@ function scalars({
   keyValueHeads = heads,
   width,
   causal = true,
+  dropped,
 }: Situation): Scalars<'attention'> {
-  return { batch, heads, keyValueHeads, causal, scale: 1 / Math.sqrt(width) };
+  const dropout = dropped === undefined ? undefined : { probability: dropped, key: [0x12345678, 0x9abcdef0] as const };
+  return { batch, heads, keyValueHeads, causal, scale: 1 / Math.sqrt(width), ...(dropout && { dropout }) };
 }
 
 function inputs(situation: Situation) {
@@ -144,11 +155,14 @@ function backward(situation: Situation): OpCase<'attentionBackward'> {
   };
 }
 
-/** √d for a score, √T for a sum over keys or queries, and some for exp and the division. */
-function roundings(operands: { query: Operand; key: Operand }, { batch, heads, keyValueHeads }: Scalars<'attention'>) {
+/** √d for a score, √T for a sum over keys or queries, and some for exp and the division; all in proportion to 1/(1 − p). */
+function roundings(
+  operands: { query: Operand; key: Operand },
+  { batch, heads, keyValueHeads, dropout }: Scalars<'attention'>,
+) {
   const width = operands.query.shape[1] / heads;
   const longest = Math.max(operands.query.shape[0], operands.key.shape[0]) / batch;
-  return Math.sqrt(width) + Math.sqrt((longest * heads) / keyValueHeads) + 8;
+  return (Math.sqrt(width) + Math.sqrt((longest * heads) / keyValueHeads) + 8) / (1 - (dropout?.probability ?? 0));
 }
 
 export const attentionCases: OpCases<'attention'> = {

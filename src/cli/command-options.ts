@@ -77,7 +77,7 @@ export const studyGlue = {
   data: required('<dir>', "directory of GLUE's tasks", parse.text),
   out: required('<dir>', 'directory of the tables; runs go below. What is there already is not run again', parse.text),
   tasks: defaulted('<list>', 'tasks', parse.choices(benchmarkNames), ['sst2', 'cola', 'mrpc', 'rte', 'stsb'] as const),
-  methods: defaulted('<list>', 'what to compare; + joins names, @ gives a rank', parse.list, [
+  methods: defaulted('<list>', 'what to compare; + joins names, @ gives a rank, :option=value refines', parse.list, [
     'full',
     'lean',
     'compact@4',
@@ -94,6 +94,32 @@ export const studyGlue = {
   tokenizer: fineTune.tokenizer,
 };
 export type StudyGlueValues = CommandValues<typeof studyGlue>;
+
+const { lr: _lr, steps: _steps, ...studyTraining } = trainingOptions;
+
+export const studyPretrain = {
+  ...modelOptions,
+  ...studyTraining,
+  methods: optional(
+    '<list>',
+    'what to compare: + joins names, @ gives a rank, :option=value refines (default: full, lean, muon, CompAct and its improvements, and the others)',
+    parse.list,
+  ),
+  lrs: defaulted(
+    '<list>',
+    'grid of peak learning rates, of the blocks: divided by scale as --lr is by default; extended once where the best is at an end',
+    parse.positives,
+    [1e-3, 2e-3, 4e-3],
+  ),
+  seeds: defaulted('<list>', 'seeds; the first one searches the rates', parse.wholeNumbers, [0, 1, 2]),
+  steps: optional('<n>', 'optimizer steps (default: by --tokens-per-parameter)', parse.positiveInteger),
+  tokensPerParameter: defaulted('<f>', 'tokens to train on, as a multiple of the weights', parse.positive, 20),
+  batch: shapeOptions.batch,
+  accumulate: shapeOptions.accumulate,
+  seq: shapeOptions.seq,
+  out: required('<dir>', 'directory of the table, the charts and the page; rows that are there stand', parse.text),
+};
+export type StudyPretrainValues = CommandValues<typeof studyPretrain>;
 
 export const predict = {
   model: required('<dir>', "directory of a fine-tuned encoder; of a run's, its best weights", parse.text),

@@ -32,6 +32,14 @@ export const commands = [
     run: async (values, output) => (await import('./commands/study-glue.js')).studyGlue(values, output),
   }),
   command({
+    name: 'study pretrain',
+    summary: 'pre-train with many methods, each at its best learning rate, with several seeds; one table',
+    example:
+      'compact study pretrain --model llama-9m --vocab-size 4096 --data books.txt --val held-out.txt --out runs/study',
+    options: options.studyPretrain,
+    run: async (values, output) => (await import('./commands/study-pretrain.js')).studyPretrain(values, output),
+  }),
+  command({
     name: 'compare',
     summary: 'train with several methods from the same start on the same batches',
     example: 'compact compare --model llama-20m --data ids.bin --methods full,lean,compact --out runs/methods',

@@ -34,7 +34,7 @@ export const refinementOptions = {
   ),
   scale: optional(
     '<a>',
-    'alpha, factor on the updates of sketched layers and of galore (default: 0.25)',
+    'alpha, factor on the updates of sketched layers and of galore (default: 0.25); without them on those of all matrices in the blocks',
     parse.positive,
   ),
   outputScale: optional('<f>', "factor on o_proj's update, relative to --scale", parse.positive),
@@ -183,7 +183,7 @@ export const trainingOptions = {
   steps: defaulted('<n>', 'optimizer steps', parse.positiveInteger, 100),
   lr: optional(
     '<rate>',
-    'peak learning rate (default: 1e-3, of adafactor and adalomo 2e-2, of lomo 0.1; of apollo 2e-3; with sketches and galore divided by scale, which their updates are multiplied by)',
+    'peak learning rate (default: 1e-3, of adafactor and adalomo 2e-2, of lomo 0.1; of apollo 2e-3; divided by scale, which updates of the blocks are multiplied by)',
     parse.positive,
   ),
   schedule: defaulted('<name>', scheduleNames.join(', '), parse.choice(scheduleNames), 'cosine' as const),

@@ -55,6 +55,12 @@ export const wholeNumbers: Parser<readonly number[]> = (value, option) =>
     return Array.from({ length: count }, (_, index) => Number(first) + index);
   });
 
+/** Comma-separated numbers above 0, in ascending order and each once. */
+export const positives: Parser<readonly number[]> = (value, option) => {
+  const numbers = list(value, option).map((item) => positive(item, option));
+  return [...new Set(numbers)].sort((a, b) => a - b);
+};
+
 /** Bits of a code. */
 export const bits: Parser<8 | 4 | 2> = (value, option) => {
   const found = ([8, 4, 2] as const).find((known) => String(known) === value.trim());

@@ -216,6 +216,13 @@ describe('recipes', () => {
     expect(plan('lean').sketches).toBeNull();
   });
 
+  it('scale the updates of the blocks where exact methods are given alpha', () => {
+    const { updateScales } = plan('lean,muon', { scale: 0.5 });
+    expect(lastMatch(updateScales, 'model.layers.0.mlp.up_proj.weight')?.scale).toBe(0.5);
+    expect(lastMatch(updateScales, 'model.embed_tokens.weight')).toBeUndefined();
+    expect(refusal('lora', { scale: 0.5 }).message).toMatch(/scale has no meaning without a compact method/);
+  });
+
   it('sketch in forward as in the paper together with full, else in backward', () => {
     expect(formOf('full,compact', 'layers.0.mlp.down_proj.input')).toBe('sketch');
     expect(formOf('compact', 'layers.0.mlp.down_proj.input')).toBe('late-sketch');
@@ -304,7 +311,6 @@ describe('what cannot be combined is refused with a sentence', () => {
     ['lean', { rank: { ratio: 0.5 } }, /--rank has no meaning without a compact method/],
     ['lean', { updateGap: 3 }, /--update-gap has no meaning/],
     ['lean', { updateGap: null }, /--update-gap has no meaning/],
-    ['full', { scale: 1 }, /--scale has no meaning/],
     ['full', { outputScale: 1 }, /--output-scale has no meaning/],
     ['checkpoint', { projection: 'gaussian' }, /--projection has no meaning/],
     ['lean', { sketchWhen: 'backward' }, /--sketch-when has no meaning/],

@@ -16,7 +16,13 @@ import {
   sketchMethods,
   sketchRecipe,
 } from './sketch-recipe.js';
-import { type SubspaceMethod, subspaceMethod, subspaceMethods, subspaceRules } from './subspace-methods.js';
+import {
+  blockScales,
+  type SubspaceMethod,
+  subspaceMethod,
+  subspaceMethods,
+  subspaceRules,
+} from './subspace-methods.js';
 
 /** Methods that exist, each with one sentence for people. */
 export const methods = {
@@ -132,7 +138,7 @@ export function makePlan(names: readonly string[], options: RecipeOptions): Memo
         : { form: 'fused', chunk: options.lossChunk ?? usualLossChunk },
     optimizer: [...optimizer.rules, ...(subspaces?.optimizer ?? []), ...(sketched?.optimizer ?? [])],
     blockCoordinate: optimizer.blockCoordinate,
-    updateScales: sketched?.updateScales ?? subspaces?.updateScales ?? [],
+    updateScales: sketched?.updateScales ?? subspaces?.updateScales ?? blockScales(options.scale),
     frozen: [...(options.frozen ?? [])],
     update: chosen.has('fused-update') || optimizer.fused ? 'fused' : 'after',
   };
@@ -196,9 +202,9 @@ function saveModeOf(
   return options.saveMode ?? byMethod;
 }
 
-/** Options of compressed gradients; the first two are also those of a subspace of the exact gradient. */
+/** Options of compressed gradients; the first is also one of a subspace of the exact gradient. */
 const sketchOptions = [
-  ...['updateGap', 'scale'],
+  'updateGap',
   ...['projection', 'gradient', 'refresh', 'moments', 'secondMoments', 'warmRestart', 'sketchWhen', 'outputScale'],
 ] as const satisfies readonly (keyof SketchOptions)[];
 
@@ -214,9 +220,10 @@ function refuseLooseOptions(
     if (!loose) return;
     throw new InputError(`${flagName(loose)} has no meaning without a ${method} method`, `add --method ${method}`);
   };
-  if (!compact) refuse(sketchOptions.slice(subspace ? 2 : 0), 'compact');
+  if (!compact) refuse(sketchOptions.slice(subspace ? 1 : 0), 'compact');
   if (!compact && !subspace && !adapted) refuse(['rank'], 'compact');
   if (!adapted) refuse(['alpha', 'targetModules'], 'lora');
+  if (adapted) refuse(['scale'], 'compact');
   if (options.basis !== undefined && !subspace && !compact) {
     throw new InputError('--basis has no meaning without galore or a compact method', 'add --method galore');
   }

@@ -95,13 +95,18 @@ function updateOf(
   return { name: 'apollo', rank: rank ?? { absolute: 1 }, updateGap, scaling: 'tensor', direction };
 }
 
+/** α on the updates of the blocks' matrices where neither sketches nor subspaces say what it acts on. */
+export function blockScales(scale: number | undefined): MemoryPlan['updateScales'] {
+  return scale === undefined ? [] : [{ match: blockMatrices, scale }];
+}
+
 /**
- * Size of an update's entries for the matrices of the blocks, relative to Adam's: α of sketches and of GaLore, and about
+ * Size of an update's entries for the matrices of the blocks, relative to Adam's: α where there is one, and about
  * √(r/n) = 1/2 where APOLLO scales the exact gradient. The learning rate makes up for it.
  */
 export function updateSize({ sketches, optimizer, updateScales }: MemoryPlan): number {
   if (sketches) return sketches.scale;
   const rule = optimizer.findLast(({ match }) => match === blockMatrices);
   if (rule?.update.name === 'apollo') return 0.5;
-  return (rule && updateScales.findLast(({ match }) => match === blockMatrices)?.scale) ?? 1;
+  return updateScales.findLast(({ match }) => match === blockMatrices)?.scale ?? 1;
 }

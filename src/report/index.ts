@@ -2,6 +2,8 @@
  * @module report
  * What came out of a run: summaries as checked data, tables for the terminal, self-contained HTML pages with charts.
  */
+
+export { type StudyChart, type StudyPoint, studyCharts } from './charts/study.js';
 export { renderCompareReport } from './compare-report.js';
 export { type ComparisonCell, type ComparisonRow, comparisonRows } from './comparison-rows.js';
 export {

@@ -9,7 +9,17 @@ import { engineHere } from '../support/training.js';
 const program = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 
 /** Commands that run on an engine. */
-const onEngine = new Set(['pretrain', 'compare', 'convert', 'eval', 'finetune', 'generate', 'predict', 'bench']);
+const onEngine = new Set([
+  'pretrain',
+  'compare',
+  'convert',
+  'eval',
+  'finetune',
+  'generate',
+  'predict',
+  'bench',
+  'study',
+]);
 
 export interface Outcome {
   readonly code: number | null;

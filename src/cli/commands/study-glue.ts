@@ -7,22 +7,14 @@ import type { FineTuneValues, StudyGlueValues } from '../command-options.js';
 import { fineTune as fineTuneOptions } from '../command-options.js';
 import { readOptions } from '../option-table.js';
 import { Output } from '../output.js';
+import { readStudyMethod, type StudyMethod } from '../study/study-method.js';
 import { type StudyRow, studyCsv, studyMarkdown } from '../study/study-tables.js';
 import { makeDirectory } from '../training/run-directory.js';
-import * as parse from '../value-parsers.js';
 import { fineTuneModel } from './finetune.js';
-
-/** One combination of methods, with its rank where it has one. */
-interface StudyMethod {
-  /** As it was written. */
-  readonly label: string;
-  readonly names: readonly string[];
-  readonly rank: string | undefined;
-}
 
 /** `compact study glue`: every task with every method and seed from the same encoder; goes on where it was stopped. */
 export async function studyGlue(values: StudyGlueValues, output: Output): Promise<number> {
-  const methods = values.methods.map(readMethod);
+  const methods = values.methods.map(readStudyMethod);
   await makeDirectory(values.out);
   const rows: StudyRow[] = [];
   for (const task of values.tasks) {
@@ -44,24 +36,19 @@ export async function studyGlue(values: StudyGlueValues, output: Output): Promis
   return 0;
 }
 
-/** `lean+compact@8` → both names, and the rank. */
-function readMethod(label: string): StudyMethod {
-  const [, names, rank] = /^([a-z0-9+-]+)(?:@(\d+))?$/.exec(label) ?? [];
-  if (names === undefined) {
-    throw new InputError(`--methods: "${label}" is no combination of methods`, 'like full,compact@8,lean+adam8bit');
-  }
-  return { label, names: names.split('+'), rank };
-}
-
 function runValues(
   values: StudyGlueValues,
   task: StudyGlueValues['tasks'][number],
-  { label, names, rank }: StudyMethod,
+  { label, values: chosen }: StudyMethod,
   seed: number,
 ): FineTuneValues {
   const { model, data, epochs, batch, maxLength, maxRows, tokenizer, engine, threads } = values;
-  const isAdapter = names.some((name) => name.startsWith('lora'));
-  const out = join(values.out, 'runs', `${task}-${label.replaceAll('+', '-').replace('@', '-r')}-seed${seed}`);
+  const isAdapter = chosen.method?.some((name) => name.startsWith('lora'));
+  const out = join(
+    values.out,
+    'runs',
+    `${task}-${label.replace('@', '-r').replaceAll(/[^a-z0-9.-]+/g, '-')}-seed${seed}`,
+  );
   const defaults = readOptions(fineTuneOptions, { task, model, data, out });
   return {
     ...defaults,
@@ -69,8 +56,7 @@ function runValues(
     ...{ engine, threads, seed, tokenizer, epochs, batch, maxLength, maxRows },
     truncate: true,
     resume: true,
-    method: names,
-    rank: rank === undefined ? undefined : parse.rank(rank, '--methods'),
+    ...chosen,
     lr: isAdapter ? (values.adapterLr ?? values.lr) : values.lr,
   };
 }

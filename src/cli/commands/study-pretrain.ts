@@ -1,0 +1,177 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasTokenizer, loadTokenizer } from '../../data/index.js';
+import { InputError } from '../../engine/index.js';
+import { replaceFileWith } from '../../models/index.js';
+import type { StudyPretrainValues } from '../command-options.js';
+import { interrupted, withInterrupt } from '../interrupt.js';
+import { chooseModel, chooseSequenceLength, countParameters, type ModelChoice } from '../model-choice.js';
+import { Output } from '../output.js';
+import { DataBySeed } from '../study/data-by-seed.js';
+import { usualStudyMethods } from '../study/pretrain-methods.js';
+import { writeStudyPage } from '../study/pretrain-page.js';
+import { type PretrainRow, PretrainRows } from '../study/pretrain-rows.js';
+import { PretrainStudy, type StudyEntry } from '../study/pretrain-study.js';
+import { bestRate, nextTrial } from '../study/rate-search.js';
+import { trainingOf } from '../study/same-training.js';
+import { readStudyMethod, studyPlan } from '../study/study-method.js';
+import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
+import { openRunData } from '../training/data.js';
+import { forObjective, withPadding } from '../training/objective.js';
+import { makeDirectory } from '../training/run-directory.js';
+import { withSpecialTokens } from '../training/special-tokens.js';
+import { tokenizerTrain } from './tokenizer-train.js';
+
+/** `compact study pretrain`: many methods at their best learning rates from the same starts; goes on where it was stopped. */
+export async function studyPretrain(values: StudyPretrainValues, output: Output): Promise<number> {
+  if (!values.val && values.valFraction === undefined) {
+    throw new InputError('a study compares losses on held-out text', 'add --val FILE or --val-fraction 0.05');
+  }
+  const chosen = forObjective(chooseModel(values), values.objective);
+  const plans = await Promise.all(
+    (values.methods ?? usualStudyMethods).map(async (label) => {
+      return { label, plan: await studyPlan(readStudyMethod(label), chosen.config) };
+    }),
+  );
+  const twice = plans.find(({ label }, index) => plans.findIndex((other) => other.label === label) < index);
+  if (twice) throw new InputError(`--methods: "${twice.label}" comes twice`);
+  const sequenceLength = chooseSequenceLength(values.seq, chosen.config);
+  const steps = values.steps ?? stepsFor(values, chosen);
+  await makeDirectory(values.out);
+  const tokenizer = await studyTokenizer(values, chosen, output);
+  const model = { ...chosen, config: withPadding(withSpecialTokens(chosen.config, tokenizer), tokenizer) };
+  using data = new DataBySeed((seed) => {
+    const settings = { config: model.config, batch: values.batch, sequenceLength, seed };
+    return openRunData({ ...values, lr: undefined, steps, seed }, settings, tokenizer, output);
+  });
+  const study = new PretrainStudy({ ...values, steps }, model, tokenizer, (seed) => data.of(seed));
+  const entries = plans.map(({ label, plan }) => study.entry(label, plan));
+  for (const entry of entries) await study.check(entry);
+  await requireSameStudy(values, model, steps);
+  const table = await PretrainRows.open(join(values.out, 'study.csv'));
+
+  const write = () => writeStudyPage(values.out, table.rows, describe(values, model, steps));
+  const stopped = await withInterrupt(output, (signal) => runAll(study, entries, values.seeds, table, output, signal));
+  const page = await write();
+  if (stopped) output.note('stopped; the same command goes on');
+  else output.say(page.trim());
+  output.say(`\ntables and charts: ${values.out}`);
+  output.result({ interrupted: stopped, rows: table.rows });
+  return stopped ? interrupted : 0;
+}
+
+/** All methods with the first seed, then with the next one: a study that is stopped early compares them all. */
+async function runAll(
+  study: PretrainStudy,
+  entries: readonly StudyEntry[],
+  seeds: readonly number[],
+  table: PretrainRows,
+  output: Output,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const quiet = new Output({ json: false, quiet: true, silent: true });
+  for (const count of seeds.keys()) {
+    const own = seeds.slice(0, count + 1);
+    for (const [index, entry] of entries.entries()) {
+      if (await isRepetition(study, entries.slice(0, index), entry, own[0], table, output)) continue;
+      for (let trial = nextTrial(entry.rates, own, table.of(entry.label)); trial; ) {
+        if (signal.aborted) return true;
+        const row = await study.train(entry, trial, quiet, signal);
+        if (!row) return true;
+        await table.add(row);
+        output.note(rowLine(row));
+        trial = nextTrial(entry.rates, own, table.of(entry.label));
+      }
+    }
+  }
+  return false;
+}
+
+/** Whether a method trains to the same bits as an earlier one, so that it need not be trained again; checked once. */
+async function isRepetition(
+  study: PretrainStudy,
+  earlier: readonly StudyEntry[],
+  entry: StudyEntry,
+  seed: number,
+  table: PretrainRows,
+  output: Output,
+): Promise<boolean> {
+  const own = table.of(entry.label);
+  if (own.length > 0) return own[0].sameAs !== '';
+  for (const reference of earlier) {
+    if (trainingOf(reference.plan) !== trainingOf(entry.plan)) continue;
+    const lr = bestRate(seed, table.of(reference.label));
+    const row = lr === undefined ? undefined : await study.repeats(reference, entry, { lr, seed });
+    if (!row) continue;
+    await table.add(row);
+    output.note(rowLine(row));
+    return true;
+  }
+  return false;
+}
+
+function rowLine({ method, lr, seed, loss, sameAs }: PretrainRow): string {
+  if (sameAs !== '') return `${method}: the losses of ${sameAs}`;
+  return `${method}, learning rate ${lr}, seed ${seed}: ${loss?.toFixed(4) ?? 'diverged'}`;
+}
+
+function stepsFor(
+  { tokensPerParameter, batch, accumulate, seq }: StudyPretrainValues,
+  { config }: ModelChoice,
+): number {
+  const tokensPerStep = batch * accumulate * chooseSequenceLength(seq, config);
+  return Math.ceil((tokensPerParameter * countParameters(config)) / tokensPerStep);
+}
+
+/** The tokenizer that is named, else one of the model's vocabulary that is learned from the training text and kept. */
+async function studyTokenizer(values: StudyPretrainValues, model: ModelChoice, output: Output) {
+  const { tokenizer: spec, data, out } = values;
+  let tokenizer = await chooseTokenizer(spec, model.directory, data);
+  if (!tokenizer && !data.every((path) => path.endsWith('.bin'))) {
+    const directory = join(out, 'tokenizer');
+    const { vocabSize } = model.config;
+    if (!hasTokenizer(directory)) await tokenizerTrain({ ...values, vocabSize, kind: 'gpt2', out: directory }, output);
+    tokenizer = await loadTokenizer(directory);
+  }
+  if (tokenizer) requireFittingTokenizer(tokenizer, model.config.vocabSize, true);
+  return tokenizer;
+}
+
+/** Rows are comparable only where everything but method, rate and seed is the same. */
+async function requireSameStudy(values: StudyPretrainValues, { config }: ModelChoice, steps: number): Promise<void> {
+  const { data, val, valFraction, maxEvalWindows, order, batch, accumulate, seq, schedule, warmup, minLrRatio } =
+    values;
+  const { betas, eps, epsForm, weightDecay, clip, tokenizer } = values;
+  const text = `${JSON.stringify(
+    {
+      ...{ config, steps, batch, accumulate, seq, data, val, valFraction, maxEvalWindows, order, tokenizer },
+      ...{ schedule, warmup, minLrRatio, betas, eps, epsForm, weightDecay, clip },
+    },
+    null,
+    2,
+  )}\n`;
+  const path = join(values.out, 'study.json');
+  if (!existsSync(path)) return replaceFileWith(path, text);
+  if ((await readFile(path, 'utf8')) === text) return;
+  throw new InputError(
+    `${path}: the rows there come from another model, other data or other settings`,
+    'repeat the command that began it, or name another directory with --out',
+  );
+}
+
+function describe(
+  { data, val, valFraction, batch, accumulate, seq, seeds, lrs, ...values }: StudyPretrainValues,
+  model: ModelChoice,
+  steps: number,
+) {
+  const parameters = countParameters(model.config);
+  const tokens = steps * batch * accumulate * chooseSequenceLength(seq, model.config);
+  return {
+    model: model.name,
+    ...{ parameters, steps, tokens, seeds, lrs, clip: values.clip, schedule: values.schedule },
+    data: data.join(', '),
+    heldOut: val ? val.join(', ') : `the last ${valFraction} of it`,
+    batch: `${batch * accumulate} × ${chooseSequenceLength(seq, model.config)} tokens`,
+  };
+}

@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import { appendFile, readFile } from 'node:fs/promises';
+import { InputError } from '../../engine/index.js';
+import { replaceFileWith } from '../../models/index.js';
+
+/** What one training of a pre-training study gave. */
+export interface PretrainRow {
+  readonly method: string;
+  /** Peak learning rate. */
+  readonly lr: number;
+  readonly seed: number;
+  readonly steps: number;
+  readonly tokens: number;
+  /** On held-out text after the last step, nats per token; undefined where training diverged. */
+  readonly loss: number | undefined;
+  /** Ledger, bytes. */
+  readonly peak: number;
+  readonly savedPeak: number;
+  /** Median. */
+  readonly secondsPerStep: number;
+  /** The method whose training this one repeated bit for bit as far as it was followed; empty where it was trained itself. */
+  readonly sameAs: string;
+}
+
+const columns = [
+  ...(['method', 'lr', 'seed', 'steps', 'tokens', 'loss'] as const),
+  ...(['peak', 'savedPeak', 'secondsPerStep', 'sameAs'] as const),
+];
+
+/** The table of a study on disk: a line is added as a training ends, so that nothing is lost when it is stopped. */
+export class PretrainRows {
+  readonly rows: PretrainRow[];
+  readonly #path: string;
+
+  private constructor(path: string, rows: PretrainRow[]) {
+    this.#path = path;
+    this.rows = rows;
+  }
+
+  /**
+   * The rows that are there already.
+   *
+   * @throws InputError where the file is no such table
+   */
+  static async open(path: string): Promise<PretrainRows> {
+    if (!existsSync(path)) {
+      await replaceFileWith(path, `${columns.join(',')}\n`);
+      return new PretrainRows(path, []);
+    }
+    const text = await readFile(path, 'utf8');
+    const [header, ...lines] = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+    if (header !== columns.join(',')) {
+      throw new InputError(`${path}: not the table of a pre-training study`, 'name another directory with --out');
+    }
+    const rows = lines.filter((line) => line !== '').map((line, index) => readRow(line, `${path}, line ${index + 2}`));
+    // A line that a kill cut short is dropped, and its training done again.
+    if (!text.endsWith('\n')) await replaceFileWith(path, `${[header, ...lines.slice(0, -1)].join('\n')}\n`);
+    return new PretrainRows(path, rows);
+  }
+
+  async add(row: PretrainRow): Promise<void> {
+    await appendFile(this.#path, `${columns.map((column) => row[column] ?? '').join(',')}\n`);
+    this.rows.push(row);
+  }
+
+  of(method: string): readonly PretrainRow[] {
+    return this.rows.filter((row) => row.method === method);
+  }
+}
+
+function readRow(line: string, where: string): PretrainRow {
+  const cells = line.split(',');
+  const [method, lr, seed, steps, tokens, loss, peak, savedPeak, secondsPerStep, sameAs] = cells;
+  const numbers = [lr, seed, steps, tokens, peak, savedPeak, secondsPerStep].map(Number);
+  if (cells.length !== columns.length || [...numbers, Number(loss)].some((value) => !Number.isFinite(value))) {
+    throw new InputError(`${where}: not a row of a pre-training study`, 'remove that line; it is trained again');
+  }
+  return {
+    ...{ method, lr: Number(lr), seed: Number(seed), steps: Number(steps), tokens: Number(tokens) },
+    loss: loss === '' ? undefined : Number(loss),
+    ...{ peak: Number(peak), savedPeak: Number(savedPeak), secondsPerStep: Number(secondsPerStep), sameAs },
+  };
+}

@@ -19,24 +19,47 @@ void embeddingKernel(Pool* pool, const compact::EmbeddingCall& call) {
   });
 }
 
-/** Columns that one block owns in all rows of the table: each row is then summed in one order without atomics. */
-constexpr int64_t embeddingStripe = 64;
+/**
+ * Asks for `bytes` of a row that is needed after the present one. The processor's own prefetching follows a row, but cannot
+ * know which comes next.
+ */
+INLINE void fetchRow(const void* row, int64_t bytes) {
+  for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(static_cast<const char*>(row) + at);
+}
 
-/** dTable[ids[i]] += dy[i]: all tokens of an id one after the other, so that its row is read, rounded and written once. */
+/** Columns of one block of work: wide enough to follow memory, narrow enough to share a row that many tokens name. */
+constexpr int64_t embeddingStripe = 512;
+
+/**
+ * dTable[ids[i]] += dy[i]: all tokens of an id one after the other, so that its row is read, rounded and written once. A block
+ * of the sorted tokens owns the ids that begin in it: each row is summed in one order, without atomics.
+ */
 void embeddingBackwardKernel(Pool* pool, const compact::EmbeddingBackwardCall& call) {
-  const int64_t width = call.width;
-  sortTokens(call.ids, call.tokens, call.order);
+  const int64_t width = call.width, tokens = call.tokens;
+  const int32_t *ids = call.ids, *order = call.order;
+  sortTokens(ids, tokens, call.order);
+  const auto idAt = [&](int64_t position) { return ids[order[position]]; };
+  const int64_t stripes = ceilDiv(width, embeddingStripe), grain = rowGrain(smaller(width, embeddingStripe));
   withStorage(call.stored, [&](auto storage) {
     using T = typename decltype(storage)::Type;
     const T* dy = from<T>(call.dy, 0);
-    parallelRanges(pool, width, embeddingStripe, [&](int64_t begin, int64_t end) {
-      for (int64_t first = 0, last = 0; first < call.tokens; first = last) {
-        const int32_t id = call.ids[call.order[first]];
-        while (last < call.tokens && call.ids[call.order[last]] == id) last++;
-        T* row = from<T>(call.dTable, id * width + begin);
-        forEachVec(end - begin, [&](auto at, auto put) {
+    parallelBlocks(pool, ceilDiv(tokens, grain) * stripes, [&](int64_t block, int) {
+      const int64_t left = block % stripes * embeddingStripe, columns = smaller(embeddingStripe, width - left);
+      const int64_t begin = block / stripes * grain, end = smaller(tokens, begin + grain);
+      const int64_t bytes = columns * static_cast<int64_t>(sizeof(T));
+      int64_t first = begin;
+      while (first > 0 && first < end && idAt(first) == idAt(first - 1)) first++;
+      for (int64_t last = first; first < end; first = last) {
+        const int32_t id = idAt(first);
+        while (last < tokens && idAt(last) == id) last++;
+        if (last < tokens) {
+          fetchRow(dy + order[last] * width + left, bytes);
+          fetchRow(from<T>(call.dTable, idAt(last) * width + left), bytes);
+        }
+        T* row = from<T>(call.dTable, id * width + left);
+        forEachVec(columns, [&](auto at, auto put) {
           Vec sum = at(row);
-          for (int64_t i = first; i < last; i++) sum = add(sum, at(dy + call.order[i] * width + begin));
+          for (int64_t i = first; i < last; i++) sum = add(sum, at(dy + order[i] * width + left));
           put(row, sum);
         });
       }

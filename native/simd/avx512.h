@@ -36,6 +36,8 @@ INLINE Vec squareRoot(Vec x) { return _mm512_sqrt_ps(x); }
 INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 /** c − a·b with one rounding. */
 INLINE Vec fnma(Vec a, Vec b, Vec c) { return _mm512_fnmadd_ps(a, b, c); }
+/** x·2^n with one rounding, for whole numbers n. */
+INLINE Vec timesPowerOfTwo(Vec x, Vec n) { return _mm512_scalef_ps(x, n); }
 /** a > b ? a : b, thus b where either is NaN. */
 INLINE Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
 /** a < b ? a : b, thus b where either is NaN. */

@@ -7,8 +7,20 @@ namespace {
 /** 1.5·2^23: adding it to a float of modest size leaves the nearest integer in the low bits of the sum. */
 constexpr float roundingMagic = 12582912.0f;
 
+#if !defined(COMPACT_AVX512)
 /** 2^n for integers n in [-126, 127], given as the words of a vector. */
 INLINE Vec powerOfTwo(Words n) { return asFloats(shiftLeft<23>(add(n, setWords(127)))); }
+
+/**
+ * x·2^n with one rounding, for x in [½, 2] and whole numbers n in [-151, 128]. Two factors, since a float's exponent runs only
+ * from -126 to 127; the first product is exact.
+ */
+INLINE Vec timesPowerOfTwo(Vec x, Vec n) {
+  const Words whole = sub(asWords(add(n, set(roundingMagic))), asWords(set(roundingMagic)));
+  const Words half = shiftRightSigned<1>(whole);
+  return mul(mul(x, powerOfTwo(half)), powerOfTwo(sub(whole, half)));
+}
+#endif
 
 /**
  * e^x, relative error about 1e-7; overflows to infinity, underflows through the denormals to 0, NaN stays NaN.
@@ -17,9 +29,7 @@ INLINE Vec powerOfTwo(Words n) { return asFloats(shiftLeft<23>(add(n, setWords(1
 INLINE Vec exponential(Vec x) {
   // max and min give their second operand for NaN: with x in second place NaN passes.
   x = min(set(89.0f), max(set(-104.0f), x));
-  const Vec shifted = fma(x, set(1.44269504088896341f), set(roundingMagic));
-  const Words n = sub(asWords(shifted), asWords(set(roundingMagic)));
-  const Vec nearest = sub(shifted, set(roundingMagic));
+  const Vec nearest = sub(fma(x, set(1.44269504088896341f), set(roundingMagic)), set(roundingMagic));
   // ln 2 in two parts; the first has few enough bits that n·ln2High is exact.
   Vec r = fnma(nearest, set(0.693359375f), x);
   r = fnma(nearest, set(-2.12194440e-4f), r);
@@ -30,9 +40,7 @@ INLINE Vec exponential(Vec x) {
   p = fma(p, r, set(1.6666665459e-1f));
   p = fma(p, r, set(5.0000001201e-1f));
   p = add(fma(p, mul(r, r), r), set(1.0f));
-  // 2^n in two factors, since n runs from -151 to 128 and a float's exponent only from -126 to 127.
-  const Words half = shiftRightSigned<1>(n);
-  return mul(mul(p, powerOfTwo(half)), powerOfTwo(sub(n, half)));
+  return timesPowerOfTwo(p, nearest);
 }
 
 /** ln(1+f)·1 + e·ln 2 for f in [√½ − 1, √2 − 1] (Cephes' logf). */

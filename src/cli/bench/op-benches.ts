@@ -5,8 +5,8 @@ import type { Operands } from './operands.js';
 /** What bounds an op: the bytes it has to move, or its arithmetic. */
 export type Bound =
   | { readonly kind: 'memory'; readonly streams: Streams }
-  /** `pairs`: of a query and a key that it sees. */
-  | { readonly kind: 'arithmetic'; readonly flops: number; readonly pairs: number };
+  /** `pairs`: in attention, of a query and a key that it sees. */
+  | { readonly kind: 'arithmetic'; readonly flops: number; readonly pairs?: number };
 
 /** One op on operands that no cache holds. */
 export interface OpBench {
@@ -89,12 +89,7 @@ function rowBenches(dtype: FloatType): readonly OpBench[] {
       const shape = { sequenceLength: 256, positionOffset: 0, inverse: false };
       return () => t.engine.run('rope', { ...shape, x, cos, sin, out: x });
     }),
-    memoryBench('crossEntropy', dtype, { updates: 1 }, (t) => {
-      const chunk = [(rows * columns) / vocabulary, vocabulary] as const;
-      const [logits, loss] = [t.random(chunk, dtype), t.constant([1], 'f32', 0)];
-      const targets = t.ids(shuffled.slice(0, chunk[0]));
-      return () => t.engine.run('crossEntropy', { logits, targets, loss, dLogits: logits, scale: 1 });
-    }),
+    crossEntropyBench(dtype, shuffled),
     memoryBench('embedding', dtype, { reads: 1, writes: 1 }, (t) => {
       const [table, out, ids] = [t.random([vocabulary, columns], dtype), t.constant(matrix, dtype, 0), t.ids(shuffled)];
       return () => t.engine.run('embedding', { ids, table, out });
@@ -105,6 +100,20 @@ function rowBenches(dtype: FloatType): readonly OpBench[] {
       return () => t.engine.run('embeddingBackward', { ids, dy, dTable });
     }),
   ];
+}
+
+/** Bound by arithmetic: two exponentials per logit, each ten multiplications or multiply-adds. */
+function crossEntropyBench(dtype: FloatType, ids: Int32Array): OpBench {
+  const shape = [(rows * columns) / vocabulary, vocabulary] as const;
+  const flops = 2 * 10 * 2 * rows * columns;
+  return {
+    ...{ op: 'crossEntropy', shape: shape.join('×'), dtype, bound: { kind: 'arithmetic', flops } },
+    prepare(t) {
+      const [logits, loss] = [t.random(shape, dtype), t.constant([1], 'f32', 0)];
+      const targets = t.ids(ids.slice(0, shape[0]));
+      return () => t.engine.run('crossEntropy', { logits, targets, loss, dLogits: logits, scale: 1 });
+    },
+  };
 }
 
 /** Weight and gradient as the model is stored, moments in f32: beside bf16 each of those counts as two streams. */

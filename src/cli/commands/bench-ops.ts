@@ -89,7 +89,7 @@ async function measure(engine: Engine, bench: OpBench, repeats: number, peak: ()
   return {
     ...{ op, shape, dtype, bound: bound.kind, rate: work / seconds / 1e9 },
     ...{ ofPeak: ofPeak.median, spread: ofPeak.spread },
-    nanosecondsPerPair: bound.kind === 'arithmetic' ? (seconds * 1e9) / bound.pairs : null,
+    nanosecondsPerPair: bound.kind === 'arithmetic' && bound.pairs ? (seconds * 1e9) / bound.pairs : null,
   };
 }
 

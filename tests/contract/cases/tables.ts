@@ -30,6 +30,11 @@ export const embeddingBackwardCases: OpCases<'embeddingBackward'> = {
       }),
     ),
     {
+      label: 'ids whose tokens are spread over blocks of work, rows wider than a stripe',
+      operands: { ids: ids(70, 5), dy: normal([70, 530]), dTable: normal([5, 530]) },
+      scalars: {},
+    },
+    {
       label: 'one token again and again',
       operands: { ids: given([200], Array(200).fill(2), 'i32'), dy: normal([200, 19]), dTable: normal([4, 19]) },
       scalars: {},

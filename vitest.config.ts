@@ -9,7 +9,8 @@ export default defineConfig({
     // machine with two cores can use.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For hangs only: a test that plans whole models takes seconds, and minutes beside other programs.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

@@ -73,6 +73,13 @@ describe.each([
     expect(elements(prediction, config)).toBe(10 * n + 5 * 8);
   });
 
+  it('of Approx-BP: a quarter of a byte per GELU in place of its input, and with sketches 6n + 5r', async () => {
+    const codes = (4 * n) / 4 / 4;
+    expect(elements(await predictOf(config, 'approxbp'), config)).toBe(16 * n - 4 * n + codes);
+    const sketched = await predictOf(config, 'full,approxbp,compact', { rank: { absolute: 8 } });
+    expect(elements(sketched, config)).toBe(6 * n + 5 * 8 + codes);
+  });
+
   it('of CompAct that forms its sketches in backward: 10n', async () => {
     expect(elements(await predictOf(config, 'compact', { rank: { absolute: 8 } }), config)).toBe(10 * n);
   });

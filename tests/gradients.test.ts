@@ -84,6 +84,12 @@ describe('gradients of a whole model agree with finite differences in float64', 
     return expectTrueGradients(oddConfig, 'lean', undefined, 0, [host]);
   });
 
+  it('of a GPT-2 with several documents in a row', () => {
+    const config = { ...tinyGpt2, ...oddSizes };
+    const host = { ...tinyBatch(config, 2, 5), documents: Int32Array.from([0, 0, 1, 1, 1, 0, 1, 1, 2, 2]) };
+    return expectTrueGradients(config, 'lean', undefined, 0, [host]);
+  });
+
   const bert = { ...tinyBert, ...oddSizes };
   const roberta = { ...tinyRoberta, ...oddSizes };
   it.each([
@@ -98,6 +104,33 @@ describe('gradients of a whole model agree with finite differences in float64', 
   ] as [string, ModelConfig, string][])('of %s, with dropout', (_, config, methods) =>
     expectTrueGradients(config, methods),
   );
+});
+
+describe('documents in one row', () => {
+  it.each([
+    ['LLaMA', tinyConfig],
+    ['GPT-2', tinyGpt2],
+  ] as [string, ModelConfig][])('train a %s as if each had a row of its own', async (_, config) => {
+    const engine = createReferenceEngine();
+    const lengths = [8, 5, 3];
+    const whole = tinyBatch(config, 1, 16);
+    const documents = Int32Array.from(lengths.flatMap((length, number) => Array<number>(length).fill(number)));
+    const starts = lengths.map((_length, number) => documents.indexOf(number));
+    const alone = starts.map((from, number) => {
+      const to = from + lengths[number];
+      const part = { inputs: whole.inputs.slice(from, to), targets: whole.targets.slice(from, to) };
+      return { ...part, batch: 1, sequenceLength: lengths[number] };
+    });
+    const plan = tinyPlan('lean', config);
+    const packed = await runPass(engine, config, plan, [{ ...whole, documents }]);
+    const apart = await runPass(engine, config, plan, alone);
+    // The rotation is by differences of positions, but its tables are f32.
+    expect(packed.loss).toBeCloseTo(apart.loss, 9);
+    for (const [name, gradient] of apart.gradients) {
+      expect(relativeError(gradientOf(packed, name), gradient), name).toBeLessThan(1e-6);
+    }
+    engine.dispose();
+  });
 });
 
 describe('every exact way of saving gives the same loss and gradients', () => {

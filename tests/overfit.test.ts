@@ -81,6 +81,7 @@ const still = { hiddenDropout: 0, attentionDropout: 0, classifierDropout: 0 };
 const others: [string, TinySettings][] = [
   ['a BERT tells classes', { config: { ...tinyBert, ...still } }],
   ['a BERT tells classes with dropout and sketches', { config: tinyBert, methods: 'compact', ...sketched }],
+  ['a BERT tells classes by two bits of each GELU', { config: { ...tinyBert, ...still }, methods: 'approxbp' }],
   ['a BERT tells numbers', { config: { ...tinyBert, ...still, head: 'regression', labels: ['score'] } }],
   ['a RoBERTa tells masked tokens', { config: { ...tinyRoberta, ...still, head: 'masked-lm' } }],
   ['a GPT-2 continues', { config: { ...tinyGpt2, ...still, embeddingDropout: 0 } }],

@@ -48,6 +48,7 @@ export const fineTune = {
   labelColumn: defaulted('<name>', 'column of the class or score', parse.text, 'label'),
   labels: optional('<list>', 'all classes in the order of their ids (default: those of the rows)', parse.list),
   chatTemplate: optional('<file>', "a Jinja file instead of the model's own chat template", parse.text),
+  packing: toggle('several instructions in a row of --max-length tokens; none sees another'),
   maxRows: optional('<n>', 'train on at most so many rows, drawn by the seed', parse.positiveInteger),
   maxLength: optional('<n>', "most tokens of a text (default: 128, or the model's limit)", parse.positiveInteger),
   truncate: toggle('cut longer texts instead of refusing them'),

@@ -217,7 +217,7 @@ export class Encoder implements TrainableModel {
     const first = this.config.modelType === 'roberta' ? this.config.padTokenId + 1 : 0;
     const positions = this.#integers(
       'positions',
-      Int32Array.from({ length: rows }, (_, i) => first + (i % sequenceLength)),
+      Int32Array.from({ length: rows }, (_, i) => first + (tokens.places?.[i] ?? i % sequenceLength)),
     );
     const types = tokens.tokenTypes
       ? this.#engine.retain(tokens.tokenTypes)

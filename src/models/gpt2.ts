@@ -129,12 +129,16 @@ export class Gpt2 implements CausalModel {
     return this.#weights.get(this.config.tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight');
   }
 
-  #embed(tape: Tape, { ids, batch, sequenceLength, dropout: keys }: TokenBatch, offset: number): Value {
+  #embed(
+    tape: Tape,
+    { ids, batch, sequenceLength, places: inDocument, dropout: keys }: TokenBatch,
+    offset: number,
+  ): Value {
     const places = this.#engine.allocate({ shape: ids.shape, dtype: 'i32', role: 'data', name: 'positions' });
     const count = batch * sequenceLength;
     this.#engine.write(
       places,
-      Int32Array.from({ length: count }, (_, i) => offset + (i % sequenceLength)),
+      Int32Array.from({ length: count }, (_, i) => offset + (inDocument?.[i] ?? i % sequenceLength)),
     );
     const lookUp = (name: string, numbers: Tensor) => {
       const value = tape.input(`${name}.ids`, numbers);

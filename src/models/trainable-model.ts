@@ -9,6 +9,8 @@ export interface TokenBatch {
   readonly ids: Tensor;
   readonly batch: number;
   readonly sequenceLength: number;
+  /** [B·T], place of each token in its document, for models with a table of positions; left out: its place in the row. */
+  readonly places?: Int32Array;
   /** [B·T, 2], i32: keys of its row that each token may attend to, from and up to; left out where all may. */
   readonly keyRanges?: Tensor;
   /** [B·T], i32: segment of each token; left out where all are 0. */

@@ -73,8 +73,11 @@ export function offloadRules(rules: readonly SlotRule[], layers: number, fractio
   return exactInBlocks(rules, blocks).map((match) => ({ match, form: formOf(match) }));
 }
 
-/** Approx-BP: two bits of the gate, in place of it. */
-export const stepSlopeRules: readonly SlotRule[] = [{ match: '*.mlp.gate', form: 'step2' }];
+/** Approx-BP: two bits in place of what SiLU or GELU was taken of. */
+export const stepSlopeRules: readonly SlotRule[] = [
+  { match: '*.mlp.gate', form: 'step2' },
+  { match: '*.mlp.up.derivative', form: 'step2' },
+];
 
 /** Memory-sharing norms: the next linear layers' inputs are kept, and the norms work from them. */
 export const sharedNormRules: readonly SlotRule[] = [

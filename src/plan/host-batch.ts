@@ -81,11 +81,14 @@ export function withTokens<T>(
   };
   const { batch, sequenceLength, tokenTypes, predicted } = host;
   const ranges = keyRanges(host);
+  const places =
+    host.documents && ranges?.map((from, i) => ((i >> 1) % sequenceLength) - from).filter((_, i) => i % 2 === 0);
   const tokens = {
     ids: upload('batch.inputs', host.inputs),
     batch,
     sequenceLength,
     ...(ranges && { keyRanges: upload('batch.key_ranges', ranges, [batch * sequenceLength, 2]) }),
+    ...(places && { places }),
     ...(tokenTypes && { tokenTypes: upload('batch.token_types', tokenTypes) }),
     ...(predicted && { predicted: upload('batch.predicted', predicted) }),
     ...(dropout && { dropout }),

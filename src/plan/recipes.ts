@@ -34,7 +34,8 @@ export const methods = {
   velora: 'VeLoRA: of the inputs of v_proj and down_proj one number per sub-token is kept; the rest as full keeps it',
   'token-sketch': 'of the inputs of linear layers random mixtures of tokens are kept; the rest as full keeps it',
   mesa: 'Mesa: what would be kept exactly is kept in 8-bit (or 4-, 2-bit) codes, stochastically rounded',
-  approxbp: "Approx-BP: two bits of SwiGLU's gate stand for SiLU's derivative; the rest as full keeps it",
+  approxbp:
+    "Approx-BP: two bits of SwiGLU's gate, or of GELU's input, stand for the derivative; the rest as full keeps it",
   offload: 'MEMO: what would be kept exactly goes to a file while blocks are computed, and comes back for backward',
   msnorm: "memory-sharing norms: γ goes into the next linears, whose inputs serve the norms' backward too",
   lora: 'LoRA: low-rank additions to the linear layers are trained, the weights themselves are frozen',

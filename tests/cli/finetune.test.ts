@@ -46,6 +46,13 @@ describe('instructions', () => {
     evaluation.parse(await compactJson(directory, 'eval', '--model', join('sft', 'best'), ...text));
   });
 
+  it('are learned several to a row, in fewer steps', async () => {
+    const packed = await tune('packed', '--packing', '--epochs', '60');
+    // The twelve texts fit into four rows of 16 tokens: one batch where there were three.
+    expect(packed.steps).toBe(60);
+    expect(packed.best).toBeLessThan(packed.evaluations[0].loss / 2);
+  });
+
   it('with adapters leave the base as it is', async () => {
     const tuned = await tune('lora', '--method', 'lora', '--rank', '4', '--lr', '0.02');
     expect(tuned.best).toBeLessThan(tuned.evaluations[0].loss);

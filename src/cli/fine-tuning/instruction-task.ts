@@ -1,16 +1,23 @@
 import { createHash } from 'node:crypto';
 import {
+  type BatchOptions,
   batchesByLength,
+  type ChatTemplate,
   collateInstructions,
+  collatePacked,
   drawRows,
+  type EncodedInstruction,
   holdOut,
   InstructionEncoder,
   LengthBatches,
   largestBatch,
   loadChatTemplate,
+  packInstructions,
   readInstructions,
+  type Split,
   type Tokenizer,
 } from '../../data/index.js';
+import type { HostBatch } from '../../plan/index.js';
 import type { FineTuneValues } from '../command-options.js';
 import type { TaskRun } from './task-run.js';
 
@@ -29,13 +36,35 @@ export async function openInstructions(
   const { train: all, validation } = val
     ? { train: rows, validation: await read(val) }
     : holdOut(rows, valFraction, seed);
-  const train = drawRows(all, values.maxRows, seed);
-  const shape = { batchSize: batch, collate: collateInstructions({ padId: tokenizer.eosId ?? 0, maxLength }) };
+  const rowOptions = { padId: tokenizer.eosId ?? 0, maxLength };
+  const given = { train: drawRows(all, values.maxRows, seed), validation };
+  const common = { template, examples: { train: given.train.length, validation: validation.length } };
+  if (!values.packing) {
+    return taskOf(given, { ...common, batchSize: batch, seed, collate: collateInstructions(rowOptions) });
+  }
+  const packed = {
+    train: packInstructions(given.train, maxLength),
+    validation: packInstructions(given.validation, maxLength),
+  };
+  return taskOf(packed, { ...common, batchSize: batch, seed, collate: collatePacked(rowOptions) });
+}
+
+interface RowSettings<S extends EncodedInstruction, B extends HostBatch> extends BatchOptions<S, B> {
+  readonly seed: number;
+  readonly template: ChatTemplate | undefined;
+  readonly examples: TaskRun['examples'];
+}
+
+/** The task over rows of one text or of several. */
+function taskOf<S extends EncodedInstruction, B extends HostBatch>(
+  { train, validation }: Split<S>,
+  { template, examples, seed, ...shape }: RowSettings<S, B>,
+): TaskRun {
   const batches = new LengthBatches(train, { ...shape, seed });
   return {
     metrics: ['loss', 'perplexity'],
     smallerIsBetter: true,
-    examples: { train: train.length, validation: validation.length },
+    examples,
     batchesPerEpoch: batches.batchesPerEpoch,
     training: {
       fingerprint: fingerprint(train.map(({ ids, targets }) => [ids, targets])),

@@ -1,6 +1,7 @@
 import type { EncodedText } from './encode-sequence.js';
 import type { EncodedInstruction } from './instructions.js';
 import type { Sequence } from './length-batches.js';
+import type { PackedInstructions } from './pack.js';
 import type { Objective } from './task.js';
 
 /** A text with its class id or score. */
@@ -67,6 +68,21 @@ export function collateInstructions(
   return (instructions) => {
     const { lengths: _, ...rows } = fill(instructions, options);
     return { ...rows, targets: spread(rows, -100, instructions, ({ targets }) => targets) };
+  };
+}
+
+/** Instructions with several in each row, none of which sees another. */
+export interface PackedBatch extends InstructionBatch {
+  /** [B·T], number of the text within its row that a token is of; −1 in the filling. */
+  readonly documents: Int32Array;
+}
+
+/** Rows of packed instructions. */
+export function collatePacked(options: RowOptions): (rows: readonly PackedInstructions[]) => PackedBatch {
+  const collate = collateInstructions(options);
+  return (rows) => {
+    const batch = collate(rows);
+    return { ...batch, documents: spread(batch, -1, rows, ({ documents }) => documents) };
   };
 }
 

@@ -83,6 +83,49 @@ beforeAll(async () => {
   await compactJson(directory, 'pretrain', '--objective', 'mlm', ...training, '--steps', '5', '--out', 'base');
 }, 60_000);
 
+describe('masked language modelling', () => {
+  const steps = ['--steps', '60', '--lr', '0.01', '--warmup', '5', '--val', 'words.txt', '--eval-every', '30'];
+  const corpus = ['--data', 'words.txt', '--tokenizer', 'tok', '--batch', '8', '--seq', '16'];
+  const training = [
+    'pretrain',
+    '--objective',
+    'mlm',
+    '--model',
+    'bert.json',
+    ...corpus,
+    ...steps,
+    '--save-every',
+    '10',
+  ];
+  const run = z.object({ steps: z.number(), losses: z.array(z.number()), valLoss: z.number() });
+
+  it('learns, measures what eval measures, and goes on after an interrupt to the same bits', async () => {
+    const straight = run.parse(await compactJson(directory, ...training, '--out', 'mlm'));
+    expect(straight.losses).toHaveLength(60);
+    expect(Math.abs(straight.losses[0] - Math.log(300))).toBeLessThan(0.3);
+    expect(straight.valLoss).toBeLessThan(straight.losses[0] - 1.5);
+    const measured = z
+      .object({ loss: z.number() })
+      .parse(await compactJson(directory, 'eval', '--model', 'mlm', '--data', 'words.txt', '--seq', '16'));
+    expect(measured.loss).toBeCloseTo(straight.valLoss, 5);
+
+    const running = start(directory, ...training, '--out', 'mlm-stopped');
+    await untilStep(running, join(directory, 'mlm-stopped'), 12);
+    running.process.kill('SIGINT');
+    expect((await running.outcome).code).toBe(130);
+    await compactJson(directory, ...training, '--out', 'mlm-stopped', '--resume');
+    const [a, b] = ['mlm', 'mlm-stopped'].map((out) => readFileSync(join(directory, out, 'model.safetensors')));
+    expect(a.equals(b)).toBe(true);
+  });
+
+  it('is refused with causal models, and without a tokenizer that has a mask', async () => {
+    const llama = ['pretrain', '--objective', 'mlm', '--model', 'llama-9m', ...corpus, '--steps', '1', '--out', 'none'];
+    expect((await refusal(2, directory, ...llama)).error).toContain('--objective mlm');
+    const bytes = await refusal(2, directory, ...training, '--tokenizer', 'byte', '--out', 'none');
+    expect(bytes.error).toContain('the tokenizer has no mask');
+  });
+});
+
 describe('classes', () => {
   it('are learned from a file and predicted from another, in two commands', async () => {
     const tuned = await tune('classification', 'classes');
@@ -199,6 +242,30 @@ describe('bad input is refused with one line', () => {
     writeTo(directory, join('small', 'tokenizer.json'), readFileSync(join(directory, 'tok', 'tokenizer.json')));
     const { error } = await refusal(2, directory, ...options, '--task', 'classification', '--out', 'refused', ...more);
     expect(error).toMatch(message);
+  });
+
+  it('an adapter for another base', async () => {
+    await tune('classification', 'adapter', '--method', 'lora', '--epochs', '1');
+    const corpus = ['--data', 'words.txt', '--tokenizer', 'tok', '--batch', '8', '--seq', '16'];
+    const other = ['pretrain', '--model', 'bert.json', ...corpus, '--steps', '1', '--seed', '9', '--out', 'other'];
+    await compactJson(directory, ...other);
+    const path = join(directory, 'adapter', 'best', 'adapter_config.json');
+    const config = JSON.parse(readFileSync(path, 'utf8'));
+    writeTo(
+      directory,
+      join('adapter', 'best', 'adapter_config.json'),
+      JSON.stringify({
+        ...config,
+        base_model_name_or_path: join(directory, 'other'),
+      }),
+    );
+    const predicting = ['predict', '--model', join('adapter', 'best'), '--data', 'rows.csv'];
+    expect((await refusal(2, directory, ...predicting)).error).toContain('the adapter was trained on other weights');
+  });
+
+  it('too long a text is cut where that is asked for', async () => {
+    const cut = await tune('classification', 'cut', '--max-length', '7', '--truncate', '--epochs', '1');
+    expect(cut.steps).toBe(Math.ceil(Math.round(0.9 * texts.length) / 8));
   });
 
   it('of predictions: a model without labels, a missing column, too long a text unless it is cut', async () => {

@@ -204,6 +204,41 @@ describe('classes', () => {
   });
 });
 
+it('a study compares methods and seeds, and does not run again what is there', async () => {
+  const tsv = texts.map(({ text, label }) => `${text}\t${label === 'pos' ? 1 : 0}`);
+  for (const name of ['train', 'dev']) {
+    writeTo(directory, join('glue', 'SST-2', `${name}.tsv`), ['sentence\tlabel', ...tsv].join('\n'));
+  }
+  const study = ['study', 'glue', '--model', 'base', '--data', 'glue', '--tasks', 'sst2', '--out', 'study'];
+  const options = [
+    '--methods',
+    'full,compact@4',
+    '--epochs',
+    '2',
+    '--lr',
+    '0.003',
+    '--max-rows',
+    '40',
+    '--max-length',
+    '32',
+  ];
+  const rows = z.object({ rows: z.array(z.object({ method: z.string(), seed: z.number(), score: z.number() })) });
+  const first = rows.parse(await compactJson(directory, ...study, ...options, '--seeds', '0,1'));
+  expect(first.rows.map(({ method, seed }) => `${method} ${seed}`)).toEqual([
+    ...['full 0', 'compact@4 0'],
+    ...['full 1', 'compact@4 1'],
+  ]);
+  const trained = readFileSync(join(directory, 'study', 'runs', 'sst2-full-seed0', 'metrics.jsonl'), 'utf8');
+  const more = rows.parse(await compactJson(directory, ...study, ...options, '--seeds', '0,1,2'));
+  expect(more.rows.slice(0, 4)).toEqual(first.rows);
+  expect(more.rows).toHaveLength(6);
+  expect(readFileSync(join(directory, 'study', 'runs', 'sst2-full-seed0', 'metrics.jsonl'), 'utf8')).toBe(trained);
+  expect(readFileSync(join(directory, 'study', 'study.csv'), 'utf8').split('\n')).toHaveLength(8);
+  for (const chart of ['loss-by-method.svg', 'loss-by-memory.svg']) {
+    expect(readFileSync(join(directory, 'study', chart), 'utf8')).toContain('100 − average score');
+  }
+});
+
 it('scores are learned and predicted', async () => {
   const tuned = await tune('regression', 'scores', '--label-column', 'score', '--epochs', '20');
   expect(tuned.metric).toBe('pearson');

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { InputError } from '../../engine/index.js';
 import { replaceFileWith } from '../../models/index.js';
-import { readRunSummary } from '../../report/index.js';
+import { readRunSummary, studyCharts } from '../../report/index.js';
 import { hasCheckpoint } from '../../train/index.js';
 import type { FineTuneValues, StudyGlueValues } from '../command-options.js';
 import { fineTune as fineTuneOptions } from '../command-options.js';
 import { readOptions } from '../option-table.js';
 import { Output } from '../output.js';
+import { pointsLost } from '../study/glue-points.js';
 import { readStudyMethod, type StudyMethod } from '../study/study-method.js';
 import { type StudyRow, studyCsv, studyMarkdown } from '../study/study-tables.js';
 import { makeDirectory } from '../training/run-directory.js';
@@ -30,6 +31,8 @@ export async function studyGlue(values: StudyGlueValues, output: Output): Promis
       }
     }
   }
+  const charts = await studyCharts(pointsLost(rows), methods[0].label, '100 − average score, points');
+  for (const { file, svg } of charts) await replaceFileWith(join(values.out, file), svg);
   output.say(studyMarkdown(rows, []).trim());
   output.say(`tables: ${join(values.out, 'study.csv')}, ${join(values.out, 'study.md')}`);
   output.result({ rows });

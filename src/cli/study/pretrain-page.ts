@@ -105,7 +105,7 @@ export async function writeStudyPage(
   const results = studyResults(rows, description.seeds[0]);
   const reference = results[0]?.method ?? '';
   const points = results.map(({ method: name, losses, peak }) => ({ name, losses: [...losses.values()], peak }));
-  const charts = await studyCharts(points, reference);
+  const charts = await studyCharts(points, reference, 'held-out loss, nats per token');
   for (const { file, svg } of charts) await replaceFileWith(join(directory, file), svg);
   const pictures = charts.map(({ file }) => `![${file.replace('.svg', '').replaceAll('-', ' ')}](${file})`);
   const page = [introduction(description), studyTable(results, reference), ...pictures].join('\n\n');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type StudyRow, spread, studyCsv, studyMarkdown } from './study-tables.js';
+import { pointsLost } from './glue-points.js';
+import { averagesBySeed, type StudyRow, spread, studyCsv, studyMarkdown } from './study-tables.js';
 
 const row = (task: string, method: string, seed: number, score: number): StudyRow => ({
   task,
@@ -29,6 +30,15 @@ describe('tables of a study', () => {
 
   it('a line per run', () => {
     expect(studyCsv(rows).split('\n')[1]).toBe('rte,full,0,accuracy,0.5,10,20,3145728,1048576,30');
+  });
+
+  it('averages by seed over the tasks of all methods; what they lack to 100 is charted', () => {
+    expect(averagesBySeed(rows, 'full')).toEqual([50, 60]);
+    expect(averagesBySeed([...rows, row('cola', 'lora@8', 0, 0.4)], 'full')).toEqual([35]);
+    expect(pointsLost(rows).map(({ name, losses }) => [name, losses.map(Math.round)])).toEqual([
+      ['full', [50, 40]],
+      ['lora@8', [30]],
+    ]);
   });
 
   it('a row per method, the average over what all of them have', () => {

@@ -48,7 +48,7 @@ export function studyMarkdown(rows: readonly StudyRow[], about: readonly string[
   const tasks = distinct(rows.map(({ task }) => task));
   const methods = distinct(rows.map(({ method }) => method));
   const of = (method: string, task: string) => rows.filter((row) => row.method === method && row.task === task);
-  const shared = tasks.filter((task) => methods.every((method) => of(method, task).length > 0));
+  const shared = sharedTasks(rows);
   const header = ['method', ...tasks.map((task) => `${task} (${of(methods[0], task)[0]?.metric ?? ''})`)];
   const lines = methods.map((method) => {
     const own = rows.filter((row) => row.method === method);
@@ -69,12 +69,31 @@ export function studyMarkdown(rows: readonly StudyRow[], about: readonly string[
   return `${[...about, '', first, rule, ...rest].join('\n')}\n`;
 }
 
+/** Tasks that every method was tried on. */
+function sharedTasks(rows: readonly StudyRow[]): readonly string[] {
+  const methods = distinct(rows.map(({ method }) => method));
+  const tried = new Set(rows.map(({ task, method }) => `${task} ${method}`));
+  return distinct(rows.map(({ task }) => task)).filter((task) =>
+    methods.every((method) => tried.has(`${task} ${method}`)),
+  );
+}
+
+/** A method's average over the tasks that all methods have, in points, for each seed that has them all. */
+export function averagesBySeed(rows: readonly StudyRow[], method: string): readonly number[] {
+  const tasks = sharedTasks(rows);
+  const own = rows.filter((row) => row.method === method && tasks.includes(row.task));
+  return distinct(own.map(({ seed }) => seed)).flatMap((seed) => {
+    const scores = own.filter((row) => row.seed === seed).map(({ score }) => 100 * score);
+    return scores.length < tasks.length || tasks.length === 0 ? [] : [spread(scores).mean];
+  });
+}
+
 function cell(values: readonly number[]): string {
   if (values.length === 0) return '';
   const { mean, deviation } = spread(values);
   return deviation === undefined ? mean.toFixed(2) : `${mean.toFixed(2)} ± ${deviation.toFixed(2)}`;
 }
 
-function distinct(values: readonly string[]): readonly string[] {
+export function distinct<T extends string | number>(values: readonly T[]): readonly T[] {
   return [...new Set(values)];
 }

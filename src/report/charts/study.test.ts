@@ -10,7 +10,7 @@ const points = [
 
 describe('the charts of a study', () => {
   it('stand alone: well-formed, without the variables of a page', async () => {
-    const charts = await studyCharts(points, 'full');
+    const charts = await studyCharts(points, 'full', 'held-out loss');
     expect(charts.map(({ file }) => file)).toEqual(['loss-by-method.svg', 'loss-by-memory.svg']);
     for (const { svg } of charts) {
       expect(markupErrors(svg)).toEqual([]);
@@ -20,9 +20,9 @@ describe('the charts of a study', () => {
   });
 
   it('show the mean over seeds', async () => {
-    const [{ svg }] = await studyCharts(points, 'full');
+    const [{ svg }] = await studyCharts(points, 'full', 'held-out loss');
     expect(svg).toContain('2.125');
   });
 
-  it('are none without results', async () => expect(await studyCharts([], 'full')).toEqual([]));
+  it('are none without results', async () => expect(await studyCharts([], 'full', 'held-out loss')).toEqual([]));
 });

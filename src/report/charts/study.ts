@@ -36,15 +36,23 @@ const mostCharacters = 52;
  * Losses by method, best first, and losses against peak memory.
  *
  * @param reference the method that the others are compared with
+ * @param measure what a loss is, for the axes
  */
-export async function studyCharts(points: readonly StudyPoint[], reference: string): Promise<readonly StudyChart[]> {
+export async function studyCharts(
+  points: readonly StudyPoint[],
+  reference: string,
+  measure: string,
+): Promise<readonly StudyChart[]> {
   if (points.length === 0) return [];
   const sorted = points.toSorted((a, b) => mean(b.losses) - mean(a.losses));
   const tall = { width: 960, height: 90 + 22 * sorted.length };
   const byMemory = { width: 960, height: 620 };
   return [
-    { file: 'loss-by-method.svg', svg: await picture('loss-by-method', lossOption(sorted, reference), tall) },
-    { file: 'loss-by-memory.svg', svg: await picture('loss-by-memory', memoryOption(points, reference), byMemory) },
+    { file: 'loss-by-method.svg', svg: await picture('loss-by-method', lossOption(sorted, reference, measure), tall) },
+    {
+      file: 'loss-by-memory.svg',
+      svg: await picture('loss-by-memory', memoryOption(points, reference, measure), byMemory),
+    },
   ];
 }
 
@@ -56,7 +64,7 @@ async function picture(name: string, option: Option, size: ChartSize): Promise<s
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" ${font}><rect width="${width}" height="${height}" fill="#ffffff"/>${content}</svg>\n`;
 }
 
-function lossOption(points: readonly StudyPoint[], reference: string): Option {
+function lossOption(points: readonly StudyPoint[], reference: string, measure: string): Option {
   const all = points.flatMap(({ losses }) => losses);
   const base = points.find(({ name }) => name === reference);
   const line = base && [
@@ -67,7 +75,7 @@ function lossOption(points: readonly StudyPoint[], reference: string): Option {
     grid: { left: 360, right: 70, top: 20, bottom: 50 },
     xAxis: {
       ...valueAxis(roundScale(Math.min(...all), Math.max(...all), 8)),
-      name: 'held-out loss, nats per token: every seed, and their mean',
+      name: `${measure}: every seed, and their mean`,
       nameLocation: 'middle',
       nameGap: 30,
     },
@@ -108,7 +116,7 @@ function lossOption(points: readonly StudyPoint[], reference: string): Option {
   };
 }
 
-function memoryOption(points: readonly StudyPoint[], reference: string): Option {
+function memoryOption(points: readonly StudyPoint[], reference: string, measure: string): Option {
   const most = Math.max(...points.map(({ peak }) => peak));
   const unit = bytesUnit(most);
   const losses = points.map((point) => mean(point.losses));
@@ -122,7 +130,7 @@ function memoryOption(points: readonly StudyPoint[], reference: string): Option 
     },
     yAxis: {
       ...valueAxis(roundScale(Math.min(...losses), Math.max(...losses), 8)),
-      name: 'held-out loss, nats per token',
+      name: measure,
       nameLocation: 'end',
       nameTextStyle: { color: colors.muted, fontSize: 12, align: 'left', padding: [0, 0, 0, -50] },
     },

@@ -34,7 +34,7 @@ export const refinementOptions = {
   ),
   scale: optional(
     '<a>',
-    'alpha, factor on the updates of sketched layers and of galore (default: 0.25); without them on those of all matrices in the blocks',
+    'alpha, factor on the updates of sketched layers and of galore (default: 0.25, of compact-plus 1/16); without them on those of all matrices in the blocks',
     parse.positive,
   ),
   outputScale: optional('<f>', "factor on o_proj's update, relative to --scale", parse.positive),

@@ -169,7 +169,9 @@ describe('recipes', () => {
   });
 
   it('give compact-plus one state per matrix: Muon in the subspace, and fast sketches', () => {
-    expect(plan('compact-plus').sketches).toMatchObject({ projection: 'srht', share: false, gradient: 'compressed' });
+    const { sketches, updateScales } = plan('compact-plus');
+    expect(sketches).toMatchObject({ projection: 'srht', share: false, gradient: 'compressed', scale: 1 / 16 });
+    expect(updateScales).toEqual([{ match: '*.o_proj.weight', scale: 1 / 32 }]);
     const update = lastMatch(plan('compact-plus').optimizer, 'model.layers.0.mlp.up_proj.weight')?.update;
     expect(update).toMatchObject({ name: 'muon', updateRms: 1 });
     const embedding = lastMatch(plan('compact-plus').optimizer, 'model.embed_tokens.weight')?.update;

@@ -41,6 +41,12 @@ export interface SketchOptions {
 /** Published settings of CompAct's pre-training: r = n/4, T = 50, α = 0.25, and half of α on the output projection. */
 const compactDefaults = { rank: { ratio: 0.25 }, updateGap: 50, scale: 0.25, outputScale: 0.5 } as const;
 
+/**
+ * What CompAct's improvements came to in the study of docs/results/pretrain-study.md: embedding and head want sixteen times the rate
+ * of the blocks, and Muon's updates in the subspace are as large as Adam's sign-like ones there.
+ */
+const plusDefaults = { ...compactDefaults, scale: 1 / 16 } as const;
+
 /** Published settings of PRAC: r1 = r2 = 0.3·n, T = 500; its gradients are as large as exact ones. */
 const pracDefaults = { rank: { ratio: 0.6 }, updateGap: 500, scale: 1, outputScale: 1 } as const;
 
@@ -80,7 +86,7 @@ export interface SketchRecipe {
  */
 export function sketchRecipe(method: SketchMethod, options: SketchOptions, when: 'forward' | 'backward'): SketchRecipe {
   const lifted = isLifted(method, options);
-  const defaults = lifted ? pracDefaults : compactDefaults;
+  const defaults = lifted ? pracDefaults : method === 'compact-plus' ? plusDefaults : compactDefaults;
   const { updateGap = defaults.updateGap, scale = defaults.scale, outputScale = defaults.outputScale } = options;
   const basis = basisOf(method, options, lifted);
   const weights = method === 'compact-down' ? [downWeight] : [...compactWeights, downWeight];

@@ -4,6 +4,7 @@ export const usualStudyMethods: readonly string[] = [
   'lean',
   'checkpoint',
   'full:scale=0.25',
+  'full:scale=0.0625',
   'muon',
   'muon:scale=0.25',
   'full+compact@n/2',

@@ -152,7 +152,7 @@ function memoryOption(points: readonly StudyPoint[], reference: string, measure:
         })),
         symbolSize: 9,
         label: { show: true, position: 'right', fontSize: 10, color: colors.muted },
-        labelLayout: { moveOverlap: 'shiftY' },
+        labelLayout: { hideOverlap: true },
       },
     ],
   };

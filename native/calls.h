@@ -226,31 +226,39 @@ struct AdamDirectionCall {
 };
 
 struct Adam8bitDirectionCall {
+  Stored stored;  // of the gradient
   AdamNumbers adam;
-  float *gradient, *firstScales, *secondScales;
+  void* gradient;
+  float *firstScales, *secondScales;
   uint8_t *firstCodes, *secondCodes;
   int64_t blockSize;
   double factor;
 };
 
 struct AdamMiniDirectionCall {
+  Stored stored;  // of the gradient
   AdamNumbers adam;
-  float *gradient, *firstMoment, *secondMoment;
+  void* gradient;
+  float *firstMoment, *secondMoment;
   int64_t blocks;
   bool alongColumns;
   double factor;
 };
 
 struct AdafactorDirectionCall {
-  float *gradient, *rowMoment, *columnMoment, *secondMoment;  // factors, or the second moment; the others are null
-  const float *weight, *gradientScale;                        // gradientScale may be null
-  int64_t count, rows, columns, weightCount;                  // rows and columns are 0 without factors
+  Stored gradientStored, weightStored;
+  void* gradient;
+  const void* weight;
+  float *rowMoment, *columnMoment, *secondMoment;  // factors, or the second moment; the others are null
+  const float* gradientScale;                      // may be null
+  int64_t count, rows, columns, weightCount;       // rows and columns are 0 without factors
   double decay, epsilon, clipThreshold, minimumScale, factor;
   float* scratch;
 };
 
 struct NormalizeCall {
-  float* x;
+  Stored stored;
+  void* x;
   int64_t count;
   double factor, epsilon;
   float* scratch;
@@ -371,17 +379,19 @@ struct FastMatrixCall {
 };
 
 struct FastProjectCall {
+  Stored stored;
   FastProjection projection;
-  const float* x;
-  float* out;
+  const void* x;
+  void* out;
   int64_t rows;
   float* scratch;
 };
 
 struct FastExpandCall {
+  Stored xStored, outStored;
   FastProjection projection;
-  const float* x;
-  float* out;
+  const void* x;
+  void* out;
   int64_t rows;
   float* scratch;
 };

@@ -101,9 +101,19 @@ const runs: [string, TinySettings][] = [
     { methods: 'compact,fused-update', options: { dtype: 'bf16', momentDtype: 'bf16' } },
   ],
   ['bf16 with master weights', { methods: 'compact', options: { dtype: 'bf16', masterWeights: true } }],
+  ['bf16, sparse and adam8bit', narrow('compact-shared,adam8bit', { projection: 'sparse', blockSize: 64 })],
+  ['bf16, srht and adam-mini', narrow('compact,adam-mini', { projection: 'srht', masterWeights: true })],
+  ['bf16, adafactor', narrow('adafactor', { momentum: 0.9 })],
+  ['bf16, adalomo', narrow('adalomo', {})],
+  ['bf16, muon', narrow('muon', {})],
+  ['bf16, muon and compact', narrow('muon,compact', {})],
   ['moments in bf16', { methods: 'lean', options: { momentDtype: 'bf16' } }],
   ['weight decay', { methods: 'compact', optimizer: { ...tinySettings().optimizer, weightDecay: 0.1 } }],
 ];
+
+function narrow(methods: string, options: NonNullable<TinySettings['options']>): TinySettings {
+  return { methods, options: { ...options, dtype: 'bf16' } };
+}
 
 function orthonormalEachStep(methods: string): TinySettings {
   return { methods, options: { projection: 'orthonormal', updateGap: 1, rank: { ratio: 1 } } };

@@ -71,6 +71,10 @@ const all: [string, TinySettings][] = [
   ['full', { ...exact, options: { dtype: 'bf16', momentDtype: 'bf16' } }],
   ['compact', { ...sketched, options: { ...resampled, dtype: 'bf16' } }],
   ['compact', { ...sketched, options: { ...resampled, dtype: 'bf16', masterWeights: true } }],
+  ['compact,adam8bit', { ...sketched, options: { ...resampled, dtype: 'bf16', projection: 'sparse' } }],
+  ['compact-shared,adam-mini', { ...sketched, options: { ...resampled, dtype: 'bf16', projection: 'srht' } }],
+  ['adafactor', { learningRate: 0.05, steps: 100, options: { dtype: 'bf16' } }],
+  ['muon', { ...exact, options: { dtype: 'bf16' } }],
 ];
 
 /** Float64 in plain TypeScript is slow: two methods show the point. */

@@ -49,6 +49,8 @@ async function expectSameFiles(a: string, b: string) {
 /** Projections are made anew after steps 4 and 8. */
 const compact: TinySettings = { methods: 'compact', options: { updateGap: 4 } };
 
+const narrow = { dtype: 'bf16', updateGap: 4 } as const;
+
 const runs: [string, TinySettings][] = [
   ['compact', compact],
   ['galore', { methods: 'galore', options: { updateGap: 4 } }],
@@ -78,6 +80,10 @@ const runs: [string, TinySettings][] = [
   ['msnorm', { methods: 'msnorm' }],
   ['bf16', { methods: 'lean', options: { dtype: 'bf16', momentDtype: 'bf16' } }],
   ['bf16 with master weights', { methods: 'compact', options: { dtype: 'bf16', masterWeights: true, updateGap: 4 } }],
+  ['bf16, sparse, adam8bit', { methods: 'compact,adam8bit', options: { ...narrow, projection: 'sparse' } }],
+  ['bf16, srht, muon', { methods: 'compact,muon', options: { ...narrow, projection: 'srht' } }],
+  ['bf16, adafactor', { methods: 'adafactor', options: { dtype: 'bf16' } }],
+  ['bf16, adam-mini', { methods: 'adam-mini', options: { dtype: 'bf16' } }],
   ['an encoder with dropout', { methods: 'compact', config: tinyBert, options: { updateGap: 4 } }],
   ['an encoder of masked tokens', { methods: 'full', config: { ...tinyRoberta, head: 'masked-lm' } }],
   ['a GPT-2', { methods: 'lean', config: tinyGpt2, accumulate: 2 }],

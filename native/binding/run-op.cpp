@@ -365,13 +365,14 @@ void adamDirection(Runner& r) {
 
 void adam8bitDirection(Runner& r) {
   Adam8bitDirectionCall c{};
+  c.stored = storedType(r.read);
   adamNumbers(r.read, c.adam);
   c.blockSize = r.read.extent();
   if (c.blockSize > 4096) r.read.refuse("NATIVE_ARGUMENTS");  // most8bitBlock of the contract
   c.factor = r.read.number();
   if (!r.ok()) return;
   const int64_t blocks = (c.adam.count + c.blockSize - 1) / c.blockSize;
-  c.gradient = r.read.floats(c.adam.count);
+  c.gradient = r.read.values(c.stored, c.adam.count);
   c.firstCodes = r.read.bytes(c.adam.count);
   c.firstScales = r.read.floats(blocks);
   c.secondCodes = r.read.bytes(c.adam.count);
@@ -381,13 +382,14 @@ void adam8bitDirection(Runner& r) {
 
 void adamMiniDirection(Runner& r) {
   AdamMiniDirectionCall c{};
+  c.stored = storedType(r.read);
   adamNumbers(r.read, c.adam);
   c.blocks = r.read.extent();
   c.alongColumns = r.read.flag();
   c.factor = r.read.number();
   if (!r.ok()) return;
   if (c.adam.count % c.blocks != 0) r.read.refuse("NATIVE_ARGUMENTS");
-  c.gradient = r.read.floats(c.adam.count);
+  c.gradient = r.read.values(c.stored, c.adam.count);
   c.firstMoment = r.read.floats(c.adam.count);
   c.secondMoment = r.read.floats(c.blocks);
   if (r.ok()) r.kernels.adamMiniDirection(r.pool, c);
@@ -395,16 +397,17 @@ void adamMiniDirection(Runner& r) {
 
 void adafactorDirection(Runner& r) {
   AdafactorDirectionCall c{};
+  c.gradientStored = storedType(r.read), c.weightStored = storedType(r.read);
   c.count = r.read.extent();
   c.rows = r.read.whole(), c.columns = r.read.whole();
   c.weightCount = r.read.extent();
   c.decay = r.read.number(), c.epsilon = r.read.number();
   c.clipThreshold = r.read.number(), c.minimumScale = r.read.number(), c.factor = r.read.number();
-  c.gradient = r.read.floats(c.count);
+  c.gradient = r.read.values(c.gradientStored, c.count);
   c.rowMoment = r.read.optionalFloats(c.rows);
   c.columnMoment = r.read.optionalFloats(c.columns);
   c.secondMoment = r.read.optionalFloats(c.count);
-  c.weight = r.read.floats(c.weightCount);
+  c.weight = r.read.values(c.weightStored, c.weightCount);
   c.gradientScale = r.read.optionalFloats(1);
   const bool factored = c.rowMoment != nullptr && c.columnMoment != nullptr && r.read.product(c.rows, c.columns) == c.count;
   const bool whole = c.secondMoment != nullptr && c.rows == 0 && c.columns == 0;
@@ -418,9 +421,10 @@ void adafactorDirection(Runner& r) {
 
 void normalize(Runner& r) {
   NormalizeCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
   c.factor = r.read.number(), c.epsilon = r.read.number();
-  c.x = r.read.floats(c.count);
+  c.x = r.read.values(c.stored, c.count);
   constexpr int64_t blockElements = 16384;  // normBlockElements of the contract
   c.scratch = r.read.floats((c.count + blockElements - 1) / blockElements);
   if (r.ok()) r.kernels.normalize(r.pool, c);
@@ -606,10 +610,11 @@ void fastMatrix(Runner& r) {
 
 void fastProject(Runner& r) {
   FastProjectCall c{};
+  c.stored = storedType(r.read);
   c.projection = fastProjection(r.read);
   c.rows = r.read.extent();
-  c.x = r.read.floats(r.read.product(c.rows, c.projection.inputSize));
-  c.out = r.read.floats(r.read.product(c.rows, c.projection.rank));
+  c.x = r.read.values(c.stored, r.read.product(c.rows, c.projection.inputSize));
+  c.out = r.read.values(c.stored, r.read.product(c.rows, c.projection.rank));
   if (!r.ok()) return;
   c.scratch = r.read.floats(fastScratch(c.projection, poolThreads(r.pool)));
   if (r.ok()) r.kernels.fastProject(r.pool, c);
@@ -617,10 +622,11 @@ void fastProject(Runner& r) {
 
 void fastExpand(Runner& r) {
   FastExpandCall c{};
+  c.xStored = storedType(r.read), c.outStored = storedType(r.read);
   c.projection = fastProjection(r.read);
   c.rows = r.read.extent();
-  c.x = r.read.floats(r.read.product(c.projection.rank, c.rows));
-  c.out = r.read.floats(r.read.product(c.rows, c.projection.inputSize));
+  c.x = r.read.values(c.xStored, r.read.product(c.projection.rank, c.rows));
+  c.out = r.read.values(c.outStored, r.read.product(c.rows, c.projection.inputSize));
   if (!r.ok()) return;
   c.scratch = r.read.floats(fastScratch(c.projection, poolThreads(r.pool)));
   if (r.ok()) r.kernels.fastExpand(r.pool, c);

@@ -17,10 +17,11 @@ INLINE Vec magnitudeOf(Vec x) { return asFloats(bitAnd(asWords(x), setWords(0x7f
 INLINE Vec divisorOf(float scale) { return set(scale > 0 ? scale : 1.0f); }
 
 /** One block: m and v are room for its moments. */
+template <class T>
 INLINE void adam8bitBlock(const compact::Adam8bitDirectionCall& call, const AdamConstants& constants, Vec factor, int64_t block,
                           float* m, float* v) {
   const int64_t begin = block * call.blockSize, count = smaller(call.blockSize, call.adam.count - begin);
-  float* gradient = call.gradient + begin;
+  T* gradient = from<T>(call.gradient, begin);
   uint8_t *firstCodes = call.firstCodes + begin, *secondCodes = call.secondCodes + begin;
   for (int64_t i = 0; i < count; i++) {
     m[i] = signedValues.of[firstCodes[i]];
@@ -58,7 +59,10 @@ void adam8bitDirectionKernel(Pool* pool, const compact::Adam8bitDirectionCall& c
   const int64_t blocks = ceilDiv(call.adam.count, call.blockSize);
   parallelRanges(pool, blocks, larger(1, elementGrain / call.blockSize), [&](int64_t begin, int64_t end) {
     alignas(64) float m[most8bitBlock], v[most8bitBlock];
-    for (int64_t block = begin; block < end; block++) adam8bitBlock(call, constants, factor, block, m, v);
+    withStorage(call.stored, [&](auto storage) {
+      using T = typename decltype(storage)::Type;
+      for (int64_t block = begin; block < end; block++) adam8bitBlock<T>(call, constants, factor, block, m, v);
+    });
   });
 }
 

@@ -25,11 +25,14 @@ void clipFactorKernel(Pool*, const compact::ClipFactorCall& call) {
 
 /** x ← factor·x / (‖x‖ + ε). */
 void normalizeKernel(Pool* pool, const compact::NormalizeCall& call) {
-  const double norm = __builtin_sqrt(sumOfSquares(pool, call.x, call.count, call.scratch));
-  const Vec factor = set(static_cast<float>(call.factor / (norm + call.epsilon)));
-  parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
-    float* x = call.x + begin;
-    forEachVec(end - begin, [&](auto at, auto put) { put(x, mul(factor, at(x))); });
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    const double norm = __builtin_sqrt(sumOfSquares(pool, from<T>(call.x, 0), call.count, call.scratch));
+    const Vec factor = set(static_cast<float>(call.factor / (norm + call.epsilon)));
+    parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
+      T* x = from<T>(call.x, begin);
+      forEachVec(end - begin, [&](auto at, auto put) { put(x, mul(factor, at(x))); });
+    });
   });
 }
 

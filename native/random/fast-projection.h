@@ -9,7 +9,8 @@ namespace COMPACT_TIER {
 namespace {
 
 /** to[column·16 + row] = from[row·step + column] of at most 16 x 16; missing rows become 0. One copy of the code. */
-__attribute__((noinline)) void transposeTile(const float* from, int64_t step, int64_t rows, int64_t columns, float* to) {
+template <class T>
+__attribute__((noinline)) void transposeTile(const T* from, int64_t step, int64_t rows, int64_t columns, float* to) {
   transposeBlock(from, step, static_cast<int>(rows), static_cast<int>(columns), to, lanes);
 }
 
@@ -78,15 +79,17 @@ INLINE Vec magnitudeOf(const compact::FastProjection& p) {
 }
 
 /** Z = X·P. */
-void fastProjectKernel(Pool* pool, const compact::FastProjectCall& call) {
+template <class T>
+void fastProjectOf(Pool* pool, const compact::FastProjectCall& call) {
   const compact::FastProjection& p = call.projection;
   const FastTables tables(p, call.scratch);
   const int64_t n = p.inputSize, r = p.rank;
   const Vec magnitude = magnitudeOf(p);
   parallelBlocks(pool, ceilDiv(call.rows, lanes), [&](int64_t group, int thread) {
     const int64_t first = group * lanes, rows = smaller(lanes, call.rows - first);
-    const float* x = call.x + first * n;
-    float *out = call.out + first * r, *tile = tables.tile(thread);
+    const T* x = from<T>(call.x, first * n);
+    T* out = from<T>(call.out, first * r);
+    float* tile = tables.tile(thread);
     float block[lanes * lanes], turned[lanes * lanes];
     const int64_t size = p.sparse ? r : p.hadamardSize;
     for (int64_t i = p.sparse ? 0 : n; i < size; i++) store(tile + i * lanes, zero());
@@ -110,8 +113,8 @@ void fastProjectKernel(Pool* pool, const compact::FastProjectCall& call) {
     for (int64_t c = 0; c < r; c += lanes) {
       const int64_t count = smaller(lanes, r - c);
       for (int64_t lane = 0; lane < count; lane++) {
-        const int64_t from = p.sparse ? c + lane : tables.columns[c + lane];
-        store(block + lane * lanes, mul(magnitude, load(tile + from * lanes)));
+        const int64_t column = p.sparse ? c + lane : tables.columns[c + lane];
+        store(block + lane * lanes, mul(magnitude, load(tile + column * lanes)));
       }
       transposeTile(block, lanes, count, rows, turned);
       for (int64_t row = 0; row < rows; row++) {
@@ -121,8 +124,13 @@ void fastProjectKernel(Pool* pool, const compact::FastProjectCall& call) {
   });
 }
 
+void fastProjectKernel(Pool* pool, const compact::FastProjectCall& call) {
+  withStorage(call.stored, [&](auto storage) { fastProjectOf<typename decltype(storage)::Type>(pool, call); });
+}
+
 /** W ← W + (P·U)ᵀ. */
-void fastExpandKernel(Pool* pool, const compact::FastExpandCall& call) {
+template <class U, class W>
+void fastExpandOf(Pool* pool, const compact::FastExpandCall& call) {
   const compact::FastProjection& p = call.projection;
   const FastTables tables(p, call.scratch);
   const int64_t n = p.inputSize, r = p.rank, m = call.rows;
@@ -136,7 +144,7 @@ void fastExpandKernel(Pool* pool, const compact::FastExpandCall& call) {
     }
     for (int64_t c = 0; c < r; c++) {
       const int64_t to = p.sparse ? c : tables.columns[c];
-      store(tile + to * lanes, loadFirst(call.x + c * m + first, static_cast<int>(rows)));
+      store(tile + to * lanes, loadFirst(from<U>(call.x, c * m + first), static_cast<int>(rows)));
     }
     if (!p.sparse) walshHadamard(tile, p.hadamardSize);
     for (int64_t i = 0; i < n; i += lanes) {
@@ -155,11 +163,19 @@ void fastExpandKernel(Pool* pool, const compact::FastExpandCall& call) {
       }
       transposeTile(block, lanes, count, rows, turned);
       for (int64_t row = 0; row < rows; row++) {
-        float* weight = call.out + (first + row) * n + i;
+        W* weight = from<W>(call.out, (first + row) * n + i);
         const int part = static_cast<int>(count);
         storeFirst(weight, add(loadFirst(weight, part), load(turned + row * lanes)), part);
       }
     }
+  });
+}
+
+void fastExpandKernel(Pool* pool, const compact::FastExpandCall& call) {
+  withStorage(call.xStored, [&](auto x) {
+    withStorage(call.outStored, [&](auto out) {
+      fastExpandOf<typename decltype(x)::Type, typename decltype(out)::Type>(pool, call);
+    });
   });
 }
 

@@ -28,11 +28,8 @@ export function choosePrecision({
 /** Forms that a bf16 tensor can be kept in. */
 const bf16Forms: readonly Form[] = ['exact', 'bf16', 'alias', 'replay', 'replay-gemm', 'sketch', 'late-sketch'];
 
-/** Projections whose ops exist for f32 only. */
-const f32Projections: readonly string[] = ['sparse', 'srht'];
-
 /** Updates whose ops take gradients in bf16. */
-const bf16Updates: readonly string[] = ['adamw', 'sgd'];
+const bf16Updates: readonly string[] = ['adamw', 'sgd', 'adam8bit', 'adam-mini', 'adafactor', 'muon'];
 
 /**
  * Refuses the parts of a plan whose ops exist for f32 only.
@@ -46,7 +43,6 @@ export function refuseForPrecision(plan: MemoryPlan): void {
   }
   if (precision.dtype === 'f32') return;
   const parts = [
-    sketches && f32Projections.includes(sketches.projection) && `--projection ${sketches.projection}`,
     sketches && sketches.basis !== 'random' && `--basis ${sketches.basis}`,
     sketches?.gradient === 'lifted' && '--gradient lifted',
     sketches?.refresh === 'staggered' && '--refresh staggered',

@@ -40,9 +40,8 @@ export const adafactorDirection: OpSpec<AdafactorDirectionArgs> = {
     weight: 'read',
     gradientScale: 'read',
   },
-  check({ gradient, rowMoment, columnMoment, secondMoment, weight, gradientScale }) {
-    expectTensor('adafactorDirection gradient', gradient, gradient.shape);
-    expectTensor('adafactorDirection weight', weight, weight.shape);
+  storage: [['gradient'], ['weight']],
+  check({ gradient, rowMoment, columnMoment, secondMoment, gradientScale }) {
     const factored = rowMoment !== undefined && columnMoment !== undefined;
     require(secondMoment
       ? !rowMoment && !columnMoment

@@ -1,6 +1,6 @@
 import type { Tensor } from '../tensor.js';
 import type { AdamConstants } from './optimizer.js';
-import { expectTensor, matrix, type OpSpec, require } from './spec.js';
+import { expectShape, expectTensor, matrix, type OpSpec, require } from './spec.js';
 
 /**
  * Adam's direction with one second moment per block of elements (Adam-mini, arXiv 2406.16793): v ← β2·v + (1−β2)·mean(g²) over
@@ -19,9 +19,10 @@ export interface AdamMiniDirectionArgs extends AdamConstants {
 
 export const adamMiniDirection: OpSpec<AdamMiniDirectionArgs> = {
   access: { gradient: 'update', firstMoment: 'update', secondMoment: 'update', gradientScale: 'read' },
+  storage: [['gradient']],
   check({ gradient, firstMoment, secondMoment, along, gradientScale }) {
     const [rows, columns] = matrix('adamMiniDirection gradient', gradient);
-    expectTensor('adamMiniDirection gradient', gradient, [rows, columns]);
+    expectShape('adamMiniDirection gradient', gradient, [rows, columns]);
     expectTensor('adamMiniDirection firstMoment', firstMoment, [rows, columns]);
     const blocks = along === 'rows' ? secondMoment.shape[0] : columns;
     expectTensor('adamMiniDirection secondMoment', secondMoment, [blocks]);

@@ -1,6 +1,6 @@
 import type { Tensor } from '../tensor.js';
 import type { RandomKey } from './random.js';
-import { expectTensor, matrix, type OpSpec, require } from './spec.js';
+import { expectShape, expectTensor, matrix, type OpSpec, require } from './spec.js';
 
 /**
  * Random projections P [n, r] with E[P·Pᵀ] = I that are applied without a matrix product.
@@ -87,11 +87,11 @@ export interface FastProjectArgs extends FastProjection {
 
 export const fastProject: OpSpec<FastProjectArgs> = {
   access: { x: 'read', out: 'write' },
+  storage: [['x', 'out']],
   check({ x, out }) {
     const [rows, inputSize] = matrix('fastProject x', x);
     const [, rank] = matrix('fastProject out', out);
-    expectTensor('fastProject x', x, [rows, inputSize]);
-    expectTensor('fastProject out', out, [rows, rank]);
+    expectShape('fastProject out', out, [rows, rank]);
     checkProjection('fastProject', inputSize, rank);
   },
   flops({ x, out, family }) {
@@ -110,11 +110,11 @@ export interface FastExpandArgs extends FastProjection {
 
 export const fastExpand: OpSpec<FastExpandArgs> = {
   access: { x: 'read', out: 'update' },
+  storage: [['x'], ['out']],
   check({ x, out }) {
     const [rank, rows] = matrix('fastExpand x', x);
     const [, inputSize] = matrix('fastExpand out', out);
-    expectTensor('fastExpand x', x, [rank, rows]);
-    expectTensor('fastExpand out', out, [rows, inputSize]);
+    expectShape('fastExpand out', out, [rows, inputSize]);
     checkProjection('fastExpand', inputSize, rank);
   },
   flops: ({ x, out, family }) => x.shape[1] * vectorFlops(family, out.shape[1], x.shape[0]),

@@ -37,7 +37,7 @@ export function adafactorDirection(space: GradientSpace, spec: AdafactorSpec): D
   const firstMoment = momentum === null ? undefined : newState(space, 'exp_avg', shape);
   return {
     ...stateOf(space, { ...state, ...(firstMoment && { exp_avg: firstMoment }) }),
-    take(gradient, factor, { step, gradientScale }) {
+    take(gradient, factor, { step, gradientScale, rounding }) {
       engine.run('adafactorDirection', {
         ...moments,
         ...(gradientScale && { gradientScale }),
@@ -51,7 +51,7 @@ export function adafactorDirection(space: GradientSpace, spec: AdafactorSpec): D
       });
       if (!firstMoment || momentum === null) return;
       engine.run('axpby', { x: gradient, out: firstMoment, alpha: 1 - momentum, beta: momentum });
-      engine.run('axpby', { x: firstMoment, out: gradient, alpha: factor, beta: 0 });
+      engine.run('axpby', { x: firstMoment, out: gradient, alpha: factor, beta: 0, ...(rounding && { rounding }) });
     },
   };
 }

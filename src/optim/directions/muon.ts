@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Tensor } from '../../engine/index.js';
+import type { RandomKey, Tensor } from '../../engine/index.js';
 import { type Direction, type GradientSpace, newState, stateOf } from '../direction.js';
 import { adamDirection } from './adam.js';
 
@@ -35,19 +35,26 @@ export function muonDirection(space: GradientSpace, spec: MuonSpec): Direction {
   const size = updateRms * Math.sqrt(Math.max(rows, columns));
   return {
     ...stateOf(space, { momentum_buffer: moment }),
-    take(gradient, factor, { gradientScale }) {
+    take(gradient, factor, { gradientScale, rounding }) {
+      const byChance = rounding && { rounding };
       if (gradientScale) engine.run('scale', { x: gradient, factor: 1, by: gradientScale });
       engine.run('axpby', { x: gradient, out: moment, alpha: 1 - momentum, beta: momentum });
-      if (nesterov) engine.run('axpby', { x: moment, out: gradient, alpha: momentum, beta: 1 - momentum });
-      else engine.run('copy', { x: moment, out: gradient });
-      orthogonalize(space, gradient, iterations);
+      if (nesterov) {
+        engine.run('axpby', { x: moment, out: gradient, alpha: momentum, beta: 1 - momentum, ...byChance });
+      } else engine.run('copy', { x: moment, out: gradient });
+      orthogonalize(space, gradient, iterations, byChance);
       engine.run('scale', { x: gradient, factor: factor * size });
     },
   };
 }
 
-/** x ← nearly U·Vᵀ of x = U·Σ·Vᵀ by Newton-Schulz steps, on the smaller side. */
-function orthogonalize({ engine, name }: GradientSpace, x: Tensor, iterations: number): void {
+/** x ← nearly U·Vᵀ of x = U·Σ·Vᵀ by Newton-Schulz steps, on the smaller side; `byChance` rounds an x in bf16. */
+function orthogonalize(
+  { engine, name }: GradientSpace,
+  x: Tensor,
+  iterations: number,
+  byChance: { readonly rounding: RandomKey } | undefined,
+): void {
   const [rows, columns] = x.shape;
   const side = Math.min(rows, columns);
   const room = (part: string, shape: readonly number[]) =>
@@ -62,7 +69,7 @@ function orthogonalize({ engine, name }: GradientSpace, x: Tensor, iterations: n
     engine.run('gemm', { a: gram, b: gram, out: polynomial });
     engine.run('axpby', { x: gram, out: polynomial, alpha: b, beta: c });
     engine.run('gemm', wide ? { a: polynomial, b: x, out: next } : { a: x, b: polynomial, out: next });
-    engine.run('axpby', { x: next, out: x, alpha: 1, beta: a });
+    engine.run('axpby', { x: next, out: x, alpha: 1, beta: a, ...byChance });
   }
   for (const tensor of [gram, polynomial, next]) engine.release(tensor);
 }

@@ -266,7 +266,10 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
     },
   ],
   normalize: [
-    { args: (t) => ({ x: t([3], 'i32'), factor: 1, epsilon: 0 }), message: 'normalize x: expected f32, found i32' },
+    {
+      args: (t) => ({ x: t([3], 'i32'), factor: 1, epsilon: 0 }),
+      message: 'normalize x: expected f32 or bf16, found i32',
+    },
   ],
   squaredNorm: [{ args: (t) => ({ x: t([4]), out: t([4]) }), message: 'squaredNorm out: expected [1], found [4]' }],
   clipFactor: [

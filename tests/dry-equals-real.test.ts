@@ -74,6 +74,8 @@ const runs: [string, TinySettings][] = [
   ['token-sketch', { methods: 'token-sketch' }],
   ['checkpoint of one block', { methods: 'checkpoint', options: { checkpointLayers: [0] } }],
   ['two micro-batches', { methods: 'lean', accumulate: 2 }],
+  ['five micro-batches', { methods: 'lean', accumulate: 5 }],
+  ['five micro-batches and prac', { methods: 'prac', accumulate: 5 }],
   ['two micro-batches and compact', { methods: 'compact', accumulate: 2 }],
   ['clipping', { methods: 'lean', clip: 1 }],
   ['clipping and compact', { methods: 'compact', clip: 1 }],

@@ -1,15 +1,15 @@
 import { createDryEngine, type LedgerEvent, type LedgerReading } from '../engine/index.js';
 import type { SlotRecord } from '../keep/index.js';
 import type { ModelConfig } from '../models/index.js';
-import { type Work, WorkLog } from './cost/work.js';
+import { addWork, subtractWork, type Work, WorkLog } from './cost/work.js';
 import { type HostBatch, usualBatch } from './host-batch.js';
-import { type PackedLayout, packLayout } from './layout.js';
+import { type PackedLayout, packLayout, type Repetition } from './layout.js';
 import type { MemoryPlan } from './memory-plan.js';
 import { createPlannedModel } from './planned-model.js';
 import { type ProgramOptions, TrainingProgram } from './training-program.js';
 
 /** What is to be predicted. */
-export interface PredictionRequest extends Omit<ProgramOptions, 'onSlot'> {
+export interface PredictionRequest extends Omit<ProgramOptions, 'onSlot' | 'onMicroBatch'> {
   readonly config: ModelConfig;
   readonly plan: MemoryPlan;
   /** Sequences per micro-batch. */
@@ -30,16 +30,18 @@ export interface DryRun {
   readonly persistentBytes: number;
   readonly events: {
     readonly persistent: readonly LedgerEvent[];
-    /** A step as most are; of blocks that take turns the first one's. */
+    /** A step as most are, of two micro-batches at most; of blocks that take turns the first one's. */
     readonly step: readonly LedgerEvent[];
     /** Steps of the other blocks that take turns, or one that makes subspaces anew. */
     readonly otherSteps: readonly (readonly LedgerEvent[])[];
     readonly resampling: readonly LedgerEvent[];
     readonly evaluation: readonly LedgerEvent[];
   };
+  /** Where a step of more micro-batches goes on like the second one. */
+  readonly repetition: Repetition;
   /** The program's variant that `step` goes like. */
   readonly variant: number;
-  /** The ops of that step. */
+  /** The ops of that step, of all its micro-batches. */
   readonly work: Work;
   /** How each slot is kept, in the order of the forward pass. */
   readonly slots: readonly SlotRecord[];
@@ -49,7 +51,8 @@ export interface DryRun {
 
 /**
  * One step of each variant, one resampling and one evaluation on the engine that computes
- * nothing: the very code that trains. Takes milliseconds, whatever the size of the model.
+ * nothing: the very code that trains. Takes milliseconds, whatever the size of the model and the number of micro-batches: from
+ * the second on, when all gradients are there, each is like the one before.
  */
 export async function dryRun(request: PredictionRequest): Promise<DryRun> {
   const { config, plan, batch, sequenceLength, accumulate } = request;
@@ -61,19 +64,24 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
     engine.ledger.record((event) => events.push(event));
     return events;
   };
+  const log = new WorkLog();
+  const seen: { readonly events: number; readonly work: Work }[] = [];
+  let step: readonly LedgerEvent[] = [];
   const persistent = recorded();
   using model = createPlannedModel(engine, config, sequenceLength, plan);
   using program = new TrainingProgram(engine, model, plan, {
     ...request,
     onSlot: (record) => slots.set(record.slot, record),
+    onMicroBatch: () => seen.push({ events: step.length, work: log.work }),
   });
   const [first, ...others] = program.variants;
-  const step = recorded();
-  const log = new WorkLog();
+  step = recorded();
   engine.observe((call) => log.add(call));
-  const microBatches = Array.from({ length: accumulate }, () => largest);
+  const microBatches = Array.from({ length: Math.min(accumulate, 2) }, () => largest);
   await program.step(microBatches, { step: first, learningRate: 0 });
   engine.observe(undefined);
+  const [from, to = from] = seen;
+  const times = accumulate - microBatches.length;
   const otherSteps: LedgerEvent[][] = [];
   for (const other of others) {
     engine.ledger.record(undefined);
@@ -91,8 +99,9 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
     memory: engine.ledger.read(),
     persistentBytes: engine.ledger.live,
     events: { persistent, step, otherSteps, resampling, evaluation },
+    repetition: { from: from.events, to: to.events, times },
     variant: first,
-    work: log.work,
+    work: addWork(log.work, subtractWork(to.work, from.work), times),
     slots: [...slots.values()],
     offloadBytes: program.offloadBytes,
   };

@@ -38,6 +38,30 @@ export function packLayout(events: readonly LedgerEvent[]): PackedLayout {
   };
 }
 
+/** A stretch of a program that comes `times` times more: what is allocated from event `from` up to `to`, and freed by then. */
+export interface Repetition {
+  readonly from: number;
+  readonly to: number;
+  readonly times: number;
+}
+
+/** The layout of the longer program: each repetition has the addresses of the stretch, since what lives besides is the same. */
+export function repeatLayout(
+  layout: PackedLayout,
+  events: readonly LedgerEvent[],
+  { from, to, times }: Repetition,
+): PackedLayout {
+  if (times === 0) return layout;
+  const allocations = (end: number) => events.slice(0, end).filter(({ kind }) => kind === 'allocate').length;
+  const [first, last] = [allocations(from), allocations(to)];
+  const repeat = (numbers: readonly number[]) => [
+    ...numbers.slice(0, last),
+    ...Array.from({ length: times }, () => numbers.slice(first, last)).flat(),
+    ...numbers.slice(last),
+  ];
+  return { ...layout, offsets: repeat(layout.offsets), sizes: repeat(layout.sizes) };
+}
+
 /** As a multiple of the lower bound. */
 const nearEnough = 1.002;
 

@@ -2,7 +2,7 @@ import { aligned, type LedgerEvent, type LedgerReading, type Role } from '../eng
 import type { SlotRecord } from '../keep/index.js';
 import { totalFlops, type Work } from './cost/work.js';
 import { dryRun, type PredictionRequest } from './dry-run.js';
-import { bestFitBytes, type PackedLayout, packLayout } from './layout.js';
+import { bestFitBytes, type PackedLayout, packLayout, repeatLayout } from './layout.js';
 
 /** A live block at the moment of the peak. */
 export interface PeakBlock {
@@ -41,9 +41,9 @@ export interface Prediction {
 
 /** Runs one step, one resampling and one evaluation on the dry engine, and lays the step out in memory. */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
-  const { memory, persistentBytes, events, variant, work, slots, offloadBytes } = await dryRun(request);
+  const { memory, persistentBytes, events, repetition, variant, work, slots, offloadBytes } = await dryRun(request);
   const { persistent, step, otherSteps, resampling, evaluation } = events;
-  const layout = packLayout(step);
+  const layout = repeatLayout(packLayout(step), step, repetition);
   const programs = [...otherSteps, resampling, evaluation];
   const regionBytes = aligned(Math.max(layout.bytes, ...programs.map(bestFitBytes)));
   const region: LedgerEvent = { kind: 'allocate', id: -1, bytes: regionBytes, role: 'workspace', name: 'region' };

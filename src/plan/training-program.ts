@@ -34,6 +34,8 @@ export interface ProgramOptions {
   /** Seed of projections, dropout and stochastic rounding. */
   readonly seed: number;
   readonly onSlot?: (record: SlotRecord) => void;
+  /** Told of each micro-batch, by its number in the step, when its backward is over. */
+  readonly onMicroBatch?: (index: number) => void;
   /** Where the plan's offloaded tensors go. */
   readonly offload?: OffloadOptions | undefined;
 }
@@ -69,6 +71,7 @@ export class TrainingProgram implements Disposable {
   readonly #clip: number | undefined;
   readonly #turns: BlockSchedule | undefined;
   readonly #seed: number;
+  readonly #onMicroBatch: ((index: number) => void) | undefined;
 
   constructor(engine: Engine, model: TrainableModel, plan: MemoryPlan, options: ProgramOptions) {
     if (plan.update === 'fused' && options.clip !== undefined) {
@@ -83,6 +86,7 @@ export class TrainingProgram implements Disposable {
     this.#plan = plan;
     this.#clip = options.clip;
     this.#seed = options.seed;
+    this.#onMicroBatch = options.onMicroBatch;
     this.#resolved = resolvePlan(plan, model);
     if (plan.blockCoordinate) {
       this.#turns = new BlockSchedule(model.parameters, plan.blockCoordinate, options.seed);
@@ -165,6 +169,7 @@ export class TrainingProgram implements Disposable {
           },
           dropout,
         );
+        this.#onMicroBatch?.(index);
       }
       if (!fused) this.#updateAll(turn);
       return { loss: await takeScalar(this.#engine, loss) };

@@ -128,6 +128,8 @@ const offloads: [string, TinySettings][] = [
   ['block inputs and attention outputs, with compact', { methods: 'offload,compact', options: { offloadFraction: 0 } }],
   ['what full and velora keep', { methods: 'full,offload,velora', options: { groups: 5 } }],
   ['checkpoints, two micro-batches', { methods: 'offload,checkpoint', accumulate: 2 }],
+  ['bf16 tensors', { methods: 'offload', options: { dtype: 'bf16' } }],
+  ['bf16 tensors, a third of the tokens', { methods: 'offload', options: { dtype: 'bf16', offloadFraction: 0.34 } }],
   ['a third of the tokens', { methods: 'offload', options: { offloadFraction: 0.34 } }],
   ['next to none of the tokens', { methods: 'offload', options: { offloadFraction: 0.001 } }],
   ['norm outputs', { methods: 'offload,msnorm', options: { offloadFraction: 0.7 } }],

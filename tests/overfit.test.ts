@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { Trainer } from '../src/train/index.js';
 import { tinyBert, tinyGpt2, tinyRoberta } from './support/tiny.js';
@@ -67,6 +68,7 @@ const all: [string, TinySettings][] = [
   ['compact,fused-update', { ...sketched, options: { ...resampled, moments: 'reset', warmRestart: 5 } }],
   ['compact', { ...sketched, options: { ...resampled, moments: 'transport', projection: 'srht' } }],
   ['lean,compact', { ...sketched, accumulate: 2, batch: 1, clip: 1 }],
+  ['offload,lean', { ...exact, config: { ...config, numHiddenLayers: 4 } }],
   ['lean', { ...exact, options: { dtype: 'bf16' } }],
   ['full', { ...exact, options: { dtype: 'bf16', momentDtype: 'bf16' } }],
   ['compact', { ...sketched, options: { ...resampled, dtype: 'bf16' } }],
@@ -108,7 +110,13 @@ describe(`a tiny model learns two sequences by heart (${engineHere} engine)`, ()
   it.each(methods)('with %s, %j', async (names, given) => {
     const settings = tinySettings({ methods: names, config, ...given });
     const data = tinyData(settings, settings.accumulate);
-    await using trainer = await Trainer.open({ settings, data, engine: engineHere, threads: 1 });
+    await using trainer = await Trainer.open({
+      settings,
+      data,
+      engine: engineHere,
+      threads: 1,
+      offload: { directory: tmpdir() },
+    });
     let best = Number.POSITIVE_INFINITY;
     for await (const { loss, step } of trainer.run()) {
       // At random weights of deviation 0.02 all six tokens are about equally likely.

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { hasCheckpoint, Trainer } from '../src/train/index.js';
 import { tinyBert, tinyGpt2, tinyRoberta } from './support/tiny.js';
-import { nativeMissing, nativeTitle, runAll, type TinySettings, tinyData, tinySettings } from './support/training.js';
+import {
+  nativeMissing,
+  nativeTitle,
+  runAll,
+  shaped,
+  type TinySettings,
+  tinyData,
+  tinySettings,
+} from './support/training.js';
 
 const files = ['model.safetensors', 'optimizer.safetensors', 'trainer_state.json'] as const;
 
@@ -23,6 +31,7 @@ function open(given: TinySettings, name: string, resume = true): Promise<Trainer
     engine: 'native',
     threads: 2,
     directory: join(root, name),
+    offload: { directory: root },
     resume,
   });
 }
@@ -58,6 +67,7 @@ const runs: [string, TinySettings][] = [
   ['apollo-mini', { methods: 'apollo-mini', options: { updateGap: 4 } }],
   ['compact-plus', { methods: 'compact-plus', options: { updateGap: 4 } }],
   ['galore and adam8bit', { methods: 'galore,adam8bit', options: { updateGap: 4 } }],
+  ['offloading', { methods: 'offload,compact', options: { updateGap: 4 }, config: shaped({ numHiddenLayers: 4 }) }],
   ['a staggered refresh', { methods: 'compact', options: { updateGap: 4, refresh: 'staggered' } }],
   ['prac, whose bases are saved', { methods: 'prac', options: { updateGap: 4 } }],
   ['a compressed basis', { methods: 'compact', options: { basis: 'range-finder', updateGap: 4 } }],

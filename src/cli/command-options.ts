@@ -67,6 +67,7 @@ export const fineTune = {
   epsForm: trainingOptions.epsForm,
   weightDecay: trainingOptions.weightDecay,
   clip: trainingOptions.clip,
+  ...offloadOptions,
   evalEvery: optional('<n>', 'evaluate after every n steps (default: once an epoch)', parse.positiveInteger),
   patience: optional('<n>', 'stop after n evaluations without a better one', parse.positiveInteger),
   resume: pretrain.resume,
@@ -194,6 +195,7 @@ export const plan = {
   ...methodOptions,
   ...shapeOptions,
   ...budgetOptions,
+  offloadBandwidth: offloadOptions.offloadBandwidth,
   compare: toggle('all methods side by side'),
   clip: trainingOptions.clip,
 };

@@ -1,12 +1,13 @@
 import { InputError } from '../engine/index.js';
 import { type Allowance, allowances, type FittedPlan, fitPlan, type PredictionRequest } from '../plan/index.js';
-import { knownRates } from './kernel-rates.js';
+import { ratesFor } from './kernel-rates.js';
 import type { OptionValues } from './option-table.js';
-import type { budgetOptions, methodOptions, shapeOptions } from './options.js';
+import type { budgetOptions, methodOptions, offloadOptions, shapeOptions } from './options.js';
 
 type BudgetValues = OptionValues<typeof methodOptions> &
   OptionValues<typeof budgetOptions> &
-  Pick<OptionValues<typeof shapeOptions>, 'memory'>;
+  Pick<OptionValues<typeof shapeOptions>, 'memory'> &
+  Pick<OptionValues<typeof offloadOptions>, 'offloadBandwidth'>;
 
 /** Methods that leave open how slots are kept: they are about gradients, optimizer states and updates. */
 const openMethods: ReadonlySet<string> = new Set([
@@ -47,7 +48,11 @@ export function choosesByMemory(values: BudgetValues): boolean {
 export async function fitToMemory(values: BudgetValues, request: PredictionRequest): Promise<FittedPlan | undefined> {
   const { memory, allow = [] } = values;
   if (!choosesByMemory(values) || memory === undefined) return undefined;
-  return fitPlan(request, { budget: memory, rates: await knownRates(request.threads), allow: parseAllowances(allow) });
+  return fitPlan(request, {
+    budget: memory,
+    rates: await ratesFor(values, request.threads),
+    allow: parseAllowances(allow),
+  });
 }
 
 function parseAllowances(names: readonly string[]): ReadonlySet<Allowance> {

@@ -13,6 +13,14 @@ export async function knownRates(threads: number): Promise<KernelRates> {
   return (await readCacheRecord(cachePath(threads), kernelRatesSchema)) ?? recordedRates;
 }
 
+/** The same with the speed of the slower tier that is assumed. */
+export async function ratesFor(
+  { offloadBandwidth }: { readonly offloadBandwidth?: number | undefined },
+  threads: number,
+): Promise<KernelRates> {
+  return { ...(await knownRates(threads)), ...(offloadBandwidth !== undefined && { offloadBandwidth }) };
+}
+
 /** Measures this machine's kernels and remembers their rates for later plans. */
 export async function measureRates(threads: number): Promise<KernelRates> {
   using engine = await openEngine('native', { threads });

@@ -140,7 +140,11 @@ export const methodOptions = {
 /** Where offloaded tensors go. */
 export const offloadOptions = {
   offloadDir: optional('<dir>', 'existing directory for the file of offloaded tensors', parse.text),
-  offloadBandwidth: optional('<size>', 'refuse an --offload-dir that takes less per second, like 500MB', parse.size),
+  offloadBandwidth: optional(
+    '<size>',
+    'what an --offload-dir must take per second, like 500MB, or it is refused; times are predicted with it',
+    parse.size,
+  ),
 };
 
 export const shapeOptions = {
@@ -154,7 +158,7 @@ export const shapeOptions = {
 export const budgetOptions = {
   allow: optional(
     '<list>',
-    'let --memory choose approximations too: sketch, quantize, states, split (default: exact gradients only)',
+    'let --memory choose more: offload and split, which are exact, sketch, quantize, states, which are not (default: none)',
     parse.list,
   ),
 };

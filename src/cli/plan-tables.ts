@@ -64,6 +64,11 @@ export function timeLine(seconds: number, machine: string): string {
   return `about ${formatDuration(seconds)} per step (${machine}; \`compact bench rates\` measures this machine)`;
 }
 
+/** What the slower tier holds and takes. */
+export function offloadLine({ offloadBytes, movedBytes }: Prediction): string {
+  return `${formatBytes(offloadBytes)} on the slower tier at most; ${formatBytes(movedBytes)} go there and come back per step`;
+}
+
 /** What each way of keeping saves and costs by itself. */
 export function priceLines(prices: readonly FormPrice[]): string {
   const lines = prices.map(({ slots, form, bytesSaved, seconds }) => {

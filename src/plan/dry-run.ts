@@ -45,8 +45,10 @@ export interface DryRun {
   readonly work: Work;
   /** How each slot is kept, in the order of the forward pass. */
   readonly slots: readonly SlotRecord[];
-  /** Bytes on the slower tier. */
+  /** Most bytes on the slower tier at a time. */
   readonly offloadBytes: number;
+  /** Bytes that go to the slower tier in a step; as many come back. */
+  readonly movedBytes: number;
 }
 
 /**
@@ -104,6 +106,8 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
     work: addWork(log.work, subtractWork(to.work, from.work), times),
     slots: [...slots.values()],
     offloadBytes: program.offloadBytes,
+    // At the end of forward all of it is there.
+    movedBytes: accumulate * program.offloadBytes,
   };
 }
 

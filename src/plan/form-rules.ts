@@ -79,6 +79,12 @@ export const stepSlopeRules: readonly SlotRule[] = [
   { match: '*.mlp.up.derivative', form: 'step2' },
 ];
 
+/** Block inputs on the slower tier, those of the last blocks left out. */
+export function offloadedInputRules(layers: number): readonly SlotRule[] {
+  const blocks = Array.from({ length: Math.max(0, layers - keptBlocks) }, (_, layer) => layer);
+  return blockRanges(blocks).map((range) => ({ match: `${range}.input_layernorm.input`, form: 'offload' }));
+}
+
 /** Memory-sharing norms: the next linear layers' inputs are kept, and the norms work from them. */
 export const sharedNormRules: readonly SlotRule[] = [
   ...['input_layernorm', 'post_attention_layernorm'].flatMap((norm) => [

@@ -8,7 +8,7 @@ export { paretoFront } from './budget/frontier.js';
 export { type Allowance, allowances, keepingEverything } from './budget/variants.js';
 export { calibrate } from './cost/calibrate.js';
 export { priceStep } from './cost/price-step.js';
-export { type KernelRates, kernelRatesSchema, workSeconds } from './cost/rates.js';
+export { type KernelRates, kernelRatesSchema, stepSeconds, usualOffloadBandwidth, workSeconds } from './cost/rates.js';
 export { recordedRates } from './cost/recorded.js';
 export type { Work } from './cost/work.js';
 export { dominatedChoices } from './dominated.js';

@@ -1,5 +1,6 @@
 import { type FloatType, InputError } from '../engine/index.js';
 import type { Form } from '../keep/index.js';
+import type { UpdateSpec } from '../optim/index.js';
 import type { MemoryPlan, Precision } from './memory-plan.js';
 
 /** What a person may say about storage; undefined means the default. */
@@ -26,10 +27,23 @@ export function choosePrecision({
 }
 
 /** Forms that a bf16 tensor can be kept in. */
-const bf16Forms: readonly Form[] = ['exact', 'bf16', 'alias', 'replay', 'replay-gemm', 'sketch', 'late-sketch'];
+const bf16Forms: readonly Form[] = [
+  ...(['exact', 'bf16', 'alias', 'replay', 'replay-gemm'] as const),
+  ...(['offload', 'offload-part', 'sketch', 'late-sketch'] as const),
+];
 
 /** Updates whose ops take gradients in bf16. */
 const bf16Updates: readonly string[] = ['adamw', 'sgd', 'adam8bit', 'adam-mini', 'adafactor', 'muon'];
+
+/** Whether tensors stored like this can be kept in a form. */
+export function isFormOf(dtype: Precision['dtype'], form: Form): boolean {
+  return dtype === 'f32' || bf16Forms.includes(form);
+}
+
+/** Whether gradients stored like this can be used by an update. */
+export function isUpdateOf(dtype: Precision['dtype'], update: UpdateSpec['name']): boolean {
+  return dtype === 'f32' || bf16Updates.includes(update);
+}
 
 /**
  * Refuses the parts of a plan whose ops exist for f32 only.
@@ -47,8 +61,8 @@ export function refuseForPrecision(plan: MemoryPlan): void {
     sketches?.gradient === 'lifted' && '--gradient lifted',
     sketches?.refresh === 'staggered' && '--refresh staggered',
     sketches?.moments.first === 'transport' && '--moments transport',
-    ...slots.map(({ form }) => !bf16Forms.includes(form) && `the form ${form}`),
-    ...optimizer.map(({ update: { name } }) => !bf16Updates.includes(name) && `the optimizer ${name}`),
+    ...slots.map(({ form }) => !isFormOf(precision.dtype, form) && `the form ${form}`),
+    ...optimizer.map(({ update: { name } }) => !isUpdateOf(precision.dtype, name) && `the optimizer ${name}`),
   ];
   const part = parts.find((name) => typeof name === 'string');
   if (part) throw new InputError(`${part} works with --dtype f32 only`, 'leave it out, or use --dtype f32');

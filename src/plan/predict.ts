@@ -35,13 +35,16 @@ export interface Prediction {
   readonly slots: readonly SlotRecord[];
   /** Bytes of the file that offloaded tensors go to. */
   readonly offloadBytes: number;
+  /** Bytes that go there in an optimizer step; as many come back. */
+  readonly movedBytes: number;
   /** What is live at the peak, largest first. */
   readonly atPeak: readonly PeakBlock[];
 }
 
 /** Runs one step, one resampling and one evaluation on the dry engine, and lays the step out in memory. */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
-  const { memory, persistentBytes, events, repetition, variant, work, slots, offloadBytes } = await dryRun(request);
+  const run = await dryRun(request);
+  const { memory, persistentBytes, events, repetition, variant, work, slots, offloadBytes, movedBytes } = run;
   const { persistent, step, otherSteps, resampling, evaluation } = events;
   const layout = repeatLayout(packLayout(step), step, repetition);
   const programs = [...otherSteps, resampling, evaluation];
@@ -58,6 +61,7 @@ export async function predict(request: PredictionRequest): Promise<Prediction> {
     arenaBytes: bestFitBytes([...persistent, region]),
     slots,
     offloadBytes,
+    movedBytes,
     atPeak: liveAtPeak([...persistent, ...step, ...programs.flat()]),
   };
 }

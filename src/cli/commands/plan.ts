@@ -8,12 +8,12 @@ import {
   type Prediction,
   type PredictionRequest,
   predict,
-  workSeconds,
+  stepSeconds,
 } from '../../plan/index.js';
 import { formatBytes } from '../../report/index.js';
 import type { PlanValues } from '../command-options.js';
 import { fitToMemory } from '../fit-to-memory.js';
-import { knownRates } from '../kernel-rates.js';
+import { ratesFor } from '../kernel-rates.js';
 import { chooseModel, chooseSequenceLength, countParameters, type ModelChoice } from '../model-choice.js';
 import type { Output } from '../output.js';
 import { choosePlan, planAmongOthers } from '../plan-choice.js';
@@ -22,6 +22,7 @@ import {
   comparisonTable,
   fittedLine,
   frontOf,
+  offloadLine,
   overviewLines,
   type PlannedMethod,
   priceLines,
@@ -44,8 +45,8 @@ export async function plan(values: PlanValues, output: Output): Promise<undefine
   const settled = fitted?.request ?? request;
   const prediction = fitted?.prediction ?? (await predict(request));
   if (!fitted) await refuseOverBudget(prediction, values, model, sequenceLength);
-  const rates = await knownRates(settled.threads);
-  const seconds = workSeconds(prediction.work, rates);
+  const rates = await ratesFor(values, settled.threads);
+  const seconds = stepSeconds(prediction, rates);
   const prices = await formPrices({ ...settled, plan: keepingEverything(settled.plan) }, rates, ['bf16']);
   const { peak, byRole } = prediction.memory;
   const { methods: names } = settled.plan;
@@ -53,6 +54,7 @@ export async function plan(values: PlanValues, output: Output): Promise<undefine
   if (fitted) output.say(fittedLine(fitted));
   output.say(roleTable(prediction, output.colors));
   output.say(timeLine(seconds, rates.machine));
+  if (prediction.movedBytes > 0) output.say(offloadLine(prediction));
   output.say(blockLines(prediction.atPeak));
   output.say(slotLines(prediction.slots));
   output.say(priceLines(prices));
@@ -70,6 +72,8 @@ export async function plan(values: PlanValues, output: Output): Promise<undefine
     savedPeak: prediction.memory.peakByRole.saved,
     persistentBytes: prediction.persistentBytes,
     arenaBytes: prediction.arenaBytes,
+    offloadBytes: prediction.offloadBytes,
+    movedBytes: prediction.movedBytes,
     atPeak: prediction.atPeak.slice(0, 24),
     slots: prediction.slots,
     prices,
@@ -130,7 +134,7 @@ async function predictAll(
   sequenceLength: number,
 ): Promise<readonly PlannedMethod[]> {
   const combinations = [...Object.keys(methods), 'compact,checkpoint', 'compact-shared,checkpoint'];
-  const rates = await knownRates(threadsOf(values));
+  const rates = await ratesFor(values, threadsOf(values));
   const planned: PlannedMethod[] = [];
   for (const name of combinations) {
     const names = name.split(',');
@@ -140,7 +144,7 @@ async function predictAll(
     // A norm with a β cannot become part of the next weights.
     if (model.config.modelType !== 'llama' && document.slots.some(({ form }) => form === 'shared-norm')) continue;
     const prediction = await predict(requestFor(document, values, model, sequenceLength));
-    planned.push({ name, plan: document, prediction, seconds: workSeconds(prediction.work, rates) });
+    planned.push({ name, plan: document, prediction, seconds: stepSeconds(prediction, rates) });
   }
   return planned;
 }

@@ -1,4 +1,5 @@
-import { predict } from '../../plan/index.js';
+import { InputError } from '../../engine/index.js';
+import { type MemoryPlan, predict, usualOffloadBandwidth } from '../../plan/index.js';
 import { runHeadline, writeRunReport, writeRunSummary } from '../../report/index.js';
 import { checkpointedChoice, type TrainingSettings } from '../../train/index.js';
 import type { PretrainValues } from '../command-options.js';
@@ -40,7 +41,8 @@ export async function pretrain(values: PretrainValues, output: Output): Promise<
   const settings = { ...draft, config: model.config };
   using data = await openRunData(values, settings, tokenizer, output);
   const name = plan.methods.join(',');
-  const request: RunRequest = { name, directory: values.out, model, settings, data, tokenizer, options: values };
+  const options = { ...values, offloadBandwidth: values.offloadBandwidth ?? assumedBandwidth(plan) };
+  const request: RunRequest = { name, directory: values.out, model, settings, data, tokenizer, options };
   const outcome = await withInterrupt(output, (signal) => trainRun(request, output, signal));
   const trained = { ...outcome.summary, settings: describeSettings(request, describedBy(values)) };
   const summary = outcome.trainedSteps > 0 ? trained : await withEarlierMeasurements(trained, values.out);
@@ -51,12 +53,21 @@ export async function pretrain(values: PretrainValues, output: Output): Promise<
   return outcome.interrupted ? interrupted : 0;
 }
 
+/** What a plan that a budget chose was priced by; a slower directory is refused. */
+function assumedBandwidth({ methods, slots }: MemoryPlan): number | undefined {
+  const offloads = methods.includes('fitted') && slots.some(({ form }) => form === 'offload');
+  return offloads ? usualOffloadBandwidth : undefined;
+}
+
 /** Settings with the plan that the budget chooses. What does not fit together shows before a long text is encoded. */
 async function settle(draft: TrainingSettings, values: PretrainValues, output: Output): Promise<TrainingSettings> {
   const request = { ...draft, threads: threadsOf(values), clip: draft.clip ?? undefined };
   // The choice stands for the whole run, even where kernels have been measured anew since.
   const earlier = values.resume && choosesByMemory(values) ? await checkpointedChoice(values.out) : undefined;
   if (earlier) return { ...draft, ...earlier };
+  if (values.allow?.includes('offload') && values.offloadDir === undefined) {
+    throw new InputError('--allow offload needs a directory for what goes there', 'add --offload-dir <dir>');
+  }
   const fitted = await fitToMemory(values, request);
   if (!fitted) {
     await predict(request);

@@ -12,6 +12,7 @@ import {
 } from '../../train/index.js';
 import type { FineTuneValues } from '../command-options.js';
 import type { ModelChoice } from '../model-choice.js';
+import { chooseOffload } from '../offload-choice.js';
 import type { Output } from '../output.js';
 import { followSteps } from '../training/follow-steps.js';
 import { MetricsLog } from '../training/metrics-log.js';
@@ -98,6 +99,7 @@ function openTrainer({ model, settings, task, values }: FineTuneRequest): Promis
     directory: out,
     init: model.directory,
     engine,
+    offload: chooseOffload(values),
     resume,
     ...(threads !== undefined && { threads }),
     ...(memory !== undefined && { memoryBudget: memory }),

@@ -1,7 +1,8 @@
 import { type Form, isRestorable, type SlotRecord } from '../../keep/index.js';
-import { type KernelRates, workSeconds } from '../cost/rates.js';
+import { type KernelRates, stepSeconds } from '../cost/rates.js';
 import { type DryRun, dryRun, type PredictionRequest } from '../dry-run.js';
 import type { MemoryPlan } from '../memory-plan.js';
+import { isFormOf } from '../precision.js';
 import { type Priced, paretoFront, pricePerByte } from './frontier.js';
 
 type SlotRules = MemoryPlan['slots'];
@@ -33,16 +34,20 @@ const block = 'layers.0.';
  * the cheapest byte each time, and back again, looking at every neighbour on its way.
  *
  * @param request of the whole model, with a plan whose blocks keep everything
- * @param lossy forms besides exact and recomputed ones that a value may have
+ * @param besides forms other than exact and recomputed ones that a value may have
  */
 export async function blockPatterns(
   request: PredictionRequest,
   rates: KernelRates,
-  lossy: readonly Form[],
+  besides: readonly Form[],
 ): Promise<readonly BlockPattern[]> {
   const single = oneBlock(request);
   const start = await dryRun(single);
-  const choices = choicesOf(start.slots, lossy);
+  const { dtype } = request.plan.precision;
+  const choices = choicesOf(
+    start.slots,
+    besides.filter((form) => isFormOf(dtype, form)),
+  );
   const known = new Map<string, Explored>();
   const price = async (picks: readonly number[]): Promise<Explored> => {
     const key = picks.join();
@@ -75,11 +80,11 @@ export interface FormPrice {
 export async function formPrices(
   request: PredictionRequest,
   rates: KernelRates,
-  lossy: readonly Form[],
+  besides: readonly Form[],
 ): Promise<readonly FormPrice[]> {
   const single = oneBlock(request);
   const start = await dryRun(single);
-  const choices = choicesOf(start.slots, lossy);
+  const choices = choicesOf(start.slots, besides);
   const everything = priced(start, rates);
   const layers = request.config.numHiddenLayers;
   const prices: FormPrice[] = [];
@@ -111,13 +116,13 @@ function oneBlock(request: PredictionRequest): PredictionRequest {
   };
 }
 
-function priced({ slots, work }: DryRun, rates: KernelRates): Priced {
-  const bytes = slots.reduce((sum, slot) => (slot.slot.startsWith(block) ? sum + slot.bytes : sum), 0);
-  return { bytes, seconds: workSeconds(work, rates) };
+function priced(run: DryRun, rates: KernelRates): Priced {
+  const bytes = run.slots.reduce((sum, slot) => (slot.slot.startsWith(block) ? sum + slot.bytes : sum), 0);
+  return { bytes, seconds: stepSeconds(run, rates) };
 }
 
 /** Values that a block makes itself; its input comes from the block before. */
-function choicesOf(slots: readonly SlotRecord[], lossy: readonly Form[]): readonly Choice[] {
+function choicesOf(slots: readonly SlotRecord[], besides: readonly Form[]): readonly Choice[] {
   const byValue = new Map<string, SlotRecord[]>();
   for (const record of slots) {
     if (!record.slot.startsWith(block) || !record.value.startsWith(block) || !isRestorable(record.form)) continue;
@@ -127,10 +132,11 @@ function choicesOf(slots: readonly SlotRecord[], lossy: readonly Form[]): readon
     const [{ replayCost, exactBytes, dtype }] = records;
     const replay: Form[] = replayCost === undefined ? [] : [replayCost === 'gemm' ? 'replay-gemm' : 'replay'];
     // Row statistics are too small to be worth a rounding; masks of dropout cannot be rounded.
-    const large = dtype === 'f32' && exactBytes * 64 >= Math.max(...slots.map((record) => record.exactBytes));
+    const large = exactBytes * 64 >= Math.max(...slots.map((record) => record.exactBytes));
+    const floats = (dtype === 'f32' || dtype === 'bf16') && large;
     return {
       slots: records.map(({ slot }) => slot.slice(block.length)),
-      forms: ['exact', ...(large ? lossy : []), ...replay],
+      forms: ['exact', ...(floats ? besides : []), ...replay],
     };
   });
 }

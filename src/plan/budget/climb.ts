@@ -3,7 +3,7 @@ import type { KernelRates } from '../cost/rates.js';
 import type { PredictionRequest } from '../dry-run.js';
 import type { MemoryPlan } from '../memory-plan.js';
 import type { BlockPattern } from './block-patterns.js';
-import { convexHull, paretoFront } from './frontier.js';
+import { convexHull, paretoFront, pricePerByte } from './frontier.js';
 import { heldBytes, makeLadder, planOf, type Rung } from './ladder.js';
 
 /** A plan with what dry runs say of it. */
@@ -24,11 +24,25 @@ export class Climb {
   readonly #request: PredictionRequest;
   readonly #rates: KernelRates;
   readonly #patterns: Patterns;
-  readonly #seen = new Map<MemoryPlan | Rung, PricedPlan>();
+  readonly #fastest: () => Promise<PricedPlan>;
+  readonly #inputBytes: number;
+  readonly #seen = new Map<Rung, Promise<PricedPlan>>();
   #ladder: readonly Rung[] | undefined;
 
-  /** @param request with a plan whose blocks keep everything */
-  constructor(request: PredictionRequest, rates: KernelRates, patterns: Patterns) {
+  /**
+   * @param request with a plan whose blocks keep everything
+   * @param fastest that plan's price
+   * @param inputBytes what a block's input takes, where it is kept in memory
+   */
+  constructor(
+    request: PredictionRequest,
+    rates: KernelRates,
+    patterns: Patterns,
+    fastest: () => Promise<PricedPlan>,
+    inputBytes: number,
+  ) {
+    this.#fastest = fastest;
+    this.#inputBytes = inputBytes;
     this.#request = request;
     this.#rates = rates;
     this.#patterns = patterns;
@@ -36,7 +50,34 @@ export class Climb {
 
   /** The plan that recomputes least. */
   fastest(): Promise<PricedPlan> {
-    return this.#pricePlan(this.#request.plan, this.#request.plan);
+    return this.#fastest();
+  }
+
+  /**
+   * What a plan within the budget takes at least, if no byte saved costs less than in the patterns: the peak falls by no more
+   * than what is not held. Infinite where no plan fits.
+   */
+  async bound(budget: number): Promise<number> {
+    if ((await this.floor()) > budget) return Number.POSITIVE_INFINITY;
+    const { peak, seconds } = await this.fastest();
+    const { config, accumulate } = this.#request;
+    const hull = convexHull(await this.#patterns());
+    let missing = (peak - budget) / config.numHiddenLayers;
+    let extra = 0;
+    for (const [index, smaller] of hull.slice(1).entries()) {
+      const faster = hull[index];
+      const saved = Math.min(Math.max(missing, 0), faster.bytes - smaller.bytes);
+      extra += saved * pricePerByte(faster, smaller);
+      missing -= saved;
+    }
+    return seconds + extra * config.numHiddenLayers * accumulate;
+  }
+
+  /** No plan of this climb takes less memory: whatever blocks hold is gone, and what that costs elsewhere is forgotten. */
+  async floor(): Promise<number> {
+    const [everything] = await this.#patterns();
+    const held = this.#request.config.numHiddenLayers * (everything.bytes + this.#inputBytes);
+    return (await this.fastest()).peak - held;
   }
 
   /** The plan that takes least, whatever its time. */
@@ -69,14 +110,11 @@ export class Climb {
   }
 
   #price(rung: Rung): Promise<PricedPlan> {
-    return this.#pricePlan(rung, planOf(this.#request.plan, rung));
-  }
-
-  async #pricePlan(key: MemoryPlan | Rung, plan: MemoryPlan): Promise<PricedPlan> {
-    const known = this.#seen.get(key);
+    const known = this.#seen.get(rung);
     if (known) return known;
-    const priced = { plan, ...(await priceStep({ ...this.#request, plan }, this.#rates)) };
-    this.#seen.set(key, priced);
+    const plan = planOf(this.#request.plan, rung);
+    const priced = priceStep({ ...this.#request, plan }, this.#rates).then((price) => ({ plan, ...price }));
+    this.#seen.set(rung, priced);
     return priced;
   }
 

@@ -30,7 +30,8 @@ const smallest = await smallestBudget({});
 async function smallestBudget(changes: Partial<PredictionRequest>): Promise<number> {
   const error = await within(1000, changes).catch((reason: unknown) => reason);
   if (!(error instanceof InputError)) throw new Error(`not refused: ${error}`);
-  return Number(/raise --memory to (\d+)KiB/.exec(error.hint ?? '')?.[1]) * 2 ** 10;
+  const [, count, unit] = /raise --memory to (\d+)(KiB|MiB)/.exec(error.hint ?? '') ?? [];
+  return Number(count) * (unit === 'KiB' ? 2 ** 10 : 2 ** 20);
 }
 
 /** Budgets from the smallest possible to more than anything needs. */
@@ -106,6 +107,35 @@ describe('what is allowed besides', () => {
     await expect(within(tight)).rejects.toThrow(InputError);
     const { request: chosen } = await allowed(['sketch', 'split'], tight);
     expect(chosen.plan.sketches).not.toBeNull();
+  });
+
+  it('keeps gradients exact where only offloading is allowed, and needs less memory than recomputing', async () => {
+    const deep = { config: { ...config, numHiddenLayers: 6 }, plan: makePlan(['lean'], { layers: 6 }), batch: 64 };
+    const least = await smallestBudget(deep);
+    await expect(within(least * 0.95, deep)).rejects.toThrow(InputError);
+    const { request: chosen, prediction } = await within(least * 0.95, deep, ['offload']);
+    expect(chosen.plan.slots.some(({ form }) => form === 'offload')).toBe(true);
+    expect(chosen.plan.slots.some(({ form }) => /quant|sketch/.test(form))).toBe(false);
+    expect(prediction.arenaBytes).toBeLessThanOrEqual(least * 0.95);
+    expect(prediction.movedBytes).toBeGreaterThan(0);
+  });
+
+  it('rounds only where an exact plan takes longer, to fewer bits only where that helps', async () => {
+    const bits = async (budget: number) => {
+      const { request: chosen } = await allowed(['quantize'], budget);
+      return chosen.plan.slots.flatMap(({ form }) => /quant-(\d)/.exec(form)?.slice(1).map(Number) ?? []);
+    };
+    expect(await bits(everything.peak * 1.01)).toEqual([]);
+    const most = Math.max(...(await bits(smallest)));
+    expect([8, 4, 2]).toContain(most);
+  });
+
+  it('keeps to what bf16 weights can do', async () => {
+    const plan = makePlan(['lean'], { layers: 2, dtype: 'bf16' });
+    const least = await smallestBudget({ plan });
+    const allow = ['offload', 'sketch', 'quantize', 'states'] as const;
+    const { prediction } = await within(least, { plan }, allow);
+    expect(prediction.arenaBytes).toBeLessThanOrEqual(least);
   });
 
   it('cuts the batch without changing the tokens of a step', async () => {

@@ -1,18 +1,20 @@
-import { InputError } from '../../engine/index.js';
+import { bytesPerElement, InputError } from '../../engine/index.js';
 import { priceStep } from '../cost/price-step.js';
 import type { KernelRates } from '../cost/rates.js';
 import type { PredictionRequest } from '../dry-run.js';
 import { type Prediction, predict } from '../predict.js';
-import { blockPatterns } from './block-patterns.js';
+import { type BlockPattern, blockPatterns } from './block-patterns.js';
 import { Climb, type PricedPlan } from './climb.js';
 import {
   type Allowance,
   allowances,
   keepingEverything,
+  type Leave,
+  leavesOf,
   lossChunksFor,
-  lossyForms,
   updatesOf,
   variantsOf,
+  withInputsAway,
 } from './variants.js';
 
 export interface FitOptions {
@@ -39,41 +41,42 @@ const attempts = 4;
 /**
  * The plan with the least predicted time that fits the budget. Free are: how each value of each block is kept, the rows of
  * the loss, whether updates are fused, and what is allowed besides. What is approximate is used only where an exact plan
- * would recompute so much that a step takes over 2 % longer.
+ * would recompute so much that a step takes over 2 % longer; codes of fewer bits only where those of more do not help.
  *
  * @param request with a plan that gives sketches and optimizer; its slots are chosen anew
  * @throws InputError with the smallest budget that would do, if this one is too small
  */
 export async function fitPlan(request: PredictionRequest, options: FitOptions): Promise<FittedPlan> {
-  const paths = preparePaths(request, options);
-  const fastestSeconds = (await paths[0].climb.fastest()).seconds;
-  const [exactPaths, otherPaths] = [paths.filter((path) => path.exact), paths.filter((path) => !path.exact)];
-  const exact = await fitAmong(exactPaths, options);
-  if (exact && exact.seconds <= exactTolerance * fastestSeconds) return { ...exact, fastestSeconds };
-  const other = otherPaths.length > 0 ? await fitAmong(otherPaths, options) : undefined;
-  const best = exact && other && exact.seconds <= other.seconds ? exact : (other ?? exact);
-  if (best) return { ...best, fastestSeconds };
-  throw tooSmall((await finish(await smallest(paths))).prediction.arenaBytes, options);
+  const tiers = preparePaths(request, options);
+  const fastestSeconds = (await tiers[0][0].paths[0].climb.fastest()).seconds;
+  let best: Finished | undefined;
+  for (const tier of tiers) {
+    const found = await fitAmong(tier, options);
+    if (found && (!best || found.seconds * exactTolerance < best.seconds)) best = found;
+    if (best && best.seconds <= exactTolerance * fastestSeconds) break;
+  }
+  best ??= await finish(await smallest(tiers[tiers.length - 1]));
+  if (best.prediction.arenaBytes <= options.budget) return { ...best, fastestSeconds };
+  throw tooSmall(best.prediction.arenaBytes, options);
 }
 
-/** How much longer than without recomputing an exact plan may take before approximate ones are looked at. */
+/** How much longer than without recomputing a plan may take before coarser ones are looked at, or than a coarser one. */
 const exactTolerance = 1.02;
 
 type Finished = Omit<FittedPlan, 'fastestSeconds'>;
 
 /** The cheapest plan of these paths whose arena fits too, if there is one. */
-async function fitAmong(paths: readonly Path[], options: FitOptions): Promise<Finished | undefined> {
+async function fitAmong(chains: readonly Chain[], options: FitOptions): Promise<Finished | undefined> {
   let target = options.budget;
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const best = await cheapest(paths, target);
-    if (!best) break;
+    const best = await cheapest(chains, target);
+    if (!best) return undefined;
     const one = await finish(await widenLoss(best, target, options.rates));
     const excess = one.prediction.arenaBytes - options.budget;
     if (excess <= 0) return one;
     target -= excess;
   }
-  const least = await finish(await smallest(paths));
-  return least.prediction.arenaBytes <= options.budget ? least : undefined;
+  return undefined;
 }
 
 async function finish({ path, priced }: Candidate): Promise<Finished> {
@@ -86,9 +89,13 @@ async function finish({ path, priced }: Candidate): Promise<Finished> {
 interface Path {
   readonly request: PredictionRequest;
   readonly climb: Climb;
-  readonly exact: boolean;
   /** Another path does the same with less memory: of this one only the plan that recomputes nothing is of interest. */
   readonly fastestOnly: boolean;
+}
+
+/** Paths that differ in the micro-batches alone, from few to many: each holds less than the one before, and is no faster. */
+interface Chain {
+  readonly paths: readonly Path[];
 }
 
 interface Candidate {
@@ -96,64 +103,134 @@ interface Candidate {
   readonly priced: PricedPlan;
 }
 
-/** Paths from what changes least. */
-function preparePaths(request: PredictionRequest, { rates, allow }: FitOptions): readonly Path[] {
-  const paths: Path[] = [];
-  for (const variant of variantsOf(request, allow)) {
-    const base = { ...variant, plan: keepingEverything(variant.plan) };
-    const updates = updatesOf(base);
-    for (const forms of lossyForms(allow)) {
-      const patterns = once(() => blockPatterns(base, rates, forms));
-      for (const chunk of lossChunksFor(base)) {
-        for (const update of updates) {
-          const chosen = { ...base, plan: { ...base.plan, loss: { form: 'fused' as const, chunk }, update } };
-          paths.push({
-            request: chosen,
-            climb: new Climb(chosen, rates, patterns),
-            exact: variant.plan === request.plan && forms.length === 0,
-            fastestOnly: updates.length > 1 && update === 'after',
-          });
+/** Paths by tier, from what changes least: exact ones, then approximate ones, the coarsest last. */
+function preparePaths(request: PredictionRequest, { rates, allow }: FitOptions): readonly (readonly Chain[])[] {
+  const variants = variantsOf(request, allow);
+  const fastest = new Memo<PricedPlan>();
+  const patterns = new Memo<readonly BlockPattern[]>();
+  const chainsOf = (chosen: readonly PredictionRequest[], leaves: readonly Leave[]): readonly Chain[] => {
+    const chains = new Map<string, Path[]>();
+    for (const variant of chosen) {
+      const { plan, accumulate } = variant;
+      const kept = keepingEverything(plan);
+      const own = variants.findIndex((one) => one.plan === plan);
+      const updates = updatesOf(variant);
+      for (const { forms, inputsAway } of leaves) {
+        const base = inputsAway ? withInputsAway(kept, request.config.numHiddenLayers) : kept;
+        // Blocks hold and take so many times less of a smaller batch: one search serves all.
+        const parts = accumulate / request.accumulate;
+        const ofBlocks = () =>
+          patterns.of(`${JSON.stringify([base.slots, base.sketches])} ${forms}`, () =>
+            blockPatterns({ ...request, plan: base }, rates, forms),
+          );
+        for (const chunk of lossChunksFor({ ...variant, plan: base })) {
+          for (const update of updates) {
+            const key = `${own} ${inputsAway} ${chunk} ${update}`;
+            const changed = { ...variant, plan: { ...base, loss: { form: 'fused' as const, chunk }, update } };
+            const price = () =>
+              fastest.of(`${key} ${parts}`, async () => ({
+                plan: changed.plan,
+                ...(await priceStep(changed, rates)),
+              }));
+            const ofPart = async () => (await ofBlocks()).map(part(parts));
+            const climb = new Climb(changed, rates, ofPart, price, inputsAway ? 0 : inputBytes(changed));
+            const chain = chains.get(key) ?? [];
+            chain.push({ request: changed, climb, fastestOnly: updates.length > 1 && update === 'after' });
+            chains.set(key, chain);
+          }
         }
       }
     }
-  }
-  return paths;
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
+    return [...chains.values()].map((paths) => ({ paths }));
   };
+  const exact = variants.filter(({ plan }) => plan === request.plan);
+  const others = variants.filter(({ plan }) => plan !== request.plan);
+  const [unrounded, ...rounded] = leavesOf(allow);
+  const tiers = [
+    chainsOf(exact, unrounded),
+    rounded[0] ? chainsOf(variants, rounded[0]) : chainsOf(others, unrounded),
+    ...rounded.slice(1).map((leaves) => chainsOf(variants, leaves)),
+  ];
+  return tiers.filter((chains) => chains.length > 0);
 }
 
-/** The cheapest plan of these paths. What a path takes without recomputing bounds it from below. */
-async function cheapest(paths: readonly Path[], budget: number): Promise<Candidate | undefined> {
-  const starts: Candidate[] = [];
-  for (const path of paths) starts.push({ path, priced: await path.climb.fastest() });
-  let best: Candidate | undefined;
-  const offer = (one: Candidate) => {
-    if (!best || isFaster(one, best)) best = one;
-  };
-  for (const start of starts) if (start.priced.peak <= budget) offer(start);
-  for (const { path, priced } of starts.toSorted((a, b) => a.priced.seconds - b.priced.seconds)) {
-    if (best && !isFaster({ path, priced }, best)) break;
-    const found = path.fastestOnly ? undefined : await path.climb.find(budget);
-    if (found) offer({ path, priced: found });
+function inputBytes({ batch, sequenceLength, config, plan }: PredictionRequest): number {
+  return batch * sequenceLength * config.hiddenSize * bytesPerElement[plan.precision.dtype];
+}
+
+/** The pattern as it is for so many times fewer tokens. */
+function part(parts: number): (pattern: BlockPattern) => BlockPattern {
+  return (pattern) => ({ ...pattern, bytes: pattern.bytes / parts, seconds: pattern.seconds / parts });
+}
+
+/** Values that are made once for each name. */
+class Memo<T> {
+  readonly #made = new Map<string, Promise<T>>();
+
+  of(name: string, make: () => Promise<T>): Promise<T> {
+    const known = this.#made.get(name) ?? make();
+    this.#made.set(name, known);
+    return known;
   }
-  return best;
 }
 
-/** By more than the rounding of sums in another order. */
-function isFaster(a: Candidate, b: Candidate): boolean {
-  return a.priced.seconds < b.priced.seconds * (1 - 1e-9);
+/** A path on the way to its best plan within a budget. */
+interface Open {
+  readonly chain: Chain;
+  readonly place: number;
+  /** No plan of this path, or of those behind it, takes less. */
+  readonly bound: number;
+  /** Whether it is known what it takes without recomputing, and that this does not fit. */
+  readonly started: boolean;
+  readonly found?: Candidate;
 }
 
-async function smallest(paths: readonly Path[]): Promise<Candidate> {
-  const all: Candidate[] = [];
-  for (const path of paths) if (!path.fastestOnly) all.push({ path, priced: await path.climb.smallest() });
-  return all.toSorted((a, b) => a.priced.peak - b.priced.peak)[0];
+/** The cheapest plan of these paths: what may be best is looked at first, until nothing that is left can be better. */
+async function cheapest(chains: readonly Chain[], budget: number): Promise<Candidate | undefined> {
+  const open: Open[] = chains.map((chain) => ({ chain, place: 0, bound: 0, started: false }));
+  while (open.length > 0) {
+    const [{ chain, place, started, found }] = open.splice(leastBound(open), 1);
+    if (found) return found;
+    const path = chain.paths[place];
+    const { climb } = path;
+    if (started) {
+      const priced = await climb.find(budget);
+      if (priced) open.push({ chain, place, bound: priced.seconds, started, found: { path, priced } });
+      continue;
+    }
+    const priced = await climb.fastest();
+    const { seconds } = priced;
+    if (priced.peak <= budget) {
+      open.push({ chain, place, bound: seconds, started, found: { path, priced } });
+      continue;
+    }
+    const bound = path.fastestOnly ? Number.POSITIVE_INFINITY : await climb.bound(budget);
+    if (bound < Number.POSITIVE_INFINITY) open.push({ chain, place, bound, started: true });
+    if (place + 1 < chain.paths.length) open.push({ chain, place: place + 1, bound: seconds, started: false });
+  }
+  return undefined;
+}
+
+/** The first whose bound is the least, by more than the rounding of sums in another order; of equals one that is done. */
+function leastBound(open: readonly Open[]): number {
+  let least = 0;
+  for (const [index, { bound, found }] of open.entries()) {
+    const best = open[least];
+    if (bound < best.bound * (1 - 1e-9)) least = index;
+    else if (found && !best.found && bound <= best.bound * (1 + 1e-9)) least = index;
+  }
+  return least;
+}
+
+/** The plan that takes least, in micro-batches as small as they may be. */
+async function smallest(chains: readonly Chain[]): Promise<Candidate> {
+  const last: { readonly path: Path; readonly floor: number }[] = [];
+  for (const { paths } of chains) {
+    const path = paths[paths.length - 1];
+    if (!path.fastestOnly) last.push({ path, floor: await path.climb.floor() });
+  }
+  const [{ path }] = last.toSorted((a, b) => a.floor - b.floor);
+  return { path, priced: await path.climb.smallest() };
 }
 
 /** More rows of logits at a time make matrix products faster, where there is room for them. */

@@ -1,20 +1,37 @@
 import type { Form } from '../../keep/index.js';
 import { isRestorable, isSketchForm } from '../../keep/index.js';
 import type { PredictionRequest } from '../dry-run.js';
+import { offloadedInputRules } from '../form-rules.js';
 import { type MemoryPlan, usualLossChunk } from '../memory-plan.js';
+import { isUpdateOf } from '../precision.js';
 import { makePlan } from '../recipes.js';
 import { saveModeRules } from '../save-modes.js';
 
 /**
- * What a budget may do besides keeping less exactly: `sketch` compresses gradients (CompAct), `quantize` rounds what is
- * kept to bf16 or 8 bits, `states` rounds Adam's moments to 8 bits, `split` cuts the batch into micro-batches.
+ * What a budget may do besides recomputing: `offload` moves what is kept to a slower tier, `sketch` compresses gradients
+ * (CompAct), `quantize` rounds what is kept to bf16 or to 8, 4 or 2 bits, `states` rounds Adam's moments to 8 bits, `split` cuts
+ * the batch into micro-batches. With `offload` and `split` gradients stay exact.
  */
-export const allowances = ['sketch', 'quantize', 'states', 'split'] as const;
+export const allowances = ['offload', 'sketch', 'quantize', 'states', 'split'] as const;
 export type Allowance = (typeof allowances)[number];
 
-/** Sets of forms, besides exact and recomputed ones, that slots may have. */
-export function lossyForms(allow: ReadonlySet<Allowance>): readonly (readonly Form[])[] {
-  return allow.has('quantize') ? [[], ['bf16', 'quant-8']] : [[]];
+/** Ways of keeping, besides exactly and recomputed, that a search may use. */
+export interface Leave {
+  readonly forms: readonly Form[];
+  /** Whether block inputs go to the slower tier. */
+  readonly inputsAway: boolean;
+}
+
+/** Rounding from the finest to the coarsest: a coarser one is only for what a finer one cannot do. */
+const roundings: readonly (readonly Form[])[] = [['bf16', 'quant-8'], ['quant-4'], ['quant-2']];
+
+/** What is to be tried one after the other, until a plan is good enough: exact ways, then rounded ones. */
+export function leavesOf(allow: ReadonlySet<Allowance>): readonly (readonly Leave[])[] {
+  const rounded = allow.has('quantize') ? roundings : [];
+  return [[], ...rounded].map((forms) => [
+    { forms, inputsAway: false },
+    ...(allow.has('offload') ? [{ forms: [...forms, 'offload' as const], inputsAway: true }] : []),
+  ]);
 }
 
 /** The plan with all of each block kept, as the start of a search: only what kernels make again by the way is not. */
@@ -24,6 +41,11 @@ export function keepingEverything(plan: MemoryPlan): MemoryPlan {
   const activated = own.some(({ form }) => form === 'step2') ? ('exact' as const) : ('replay' as const);
   const slots = [...saveModeRules('fused-norm'), { match: '*.mlp.activated', form: activated }, ...own];
   return { ...plan, slots, loss: plan.loss.form === 'fused' ? plan.loss : { form: 'fused', chunk: usualLossChunk } };
+}
+
+/** Block inputs on the slower tier, but those of the last blocks, which are needed at once. */
+export function withInputsAway(plan: MemoryPlan, layers: number): MemoryPlan {
+  return { ...plan, slots: [...plan.slots, ...offloadedInputRules(layers)] };
 }
 
 /** A fused update does the same with less memory, where nothing needs all gradients at once. */
@@ -64,7 +86,8 @@ function plansOf(plan: MemoryPlan, layers: number, allow: ReadonlySet<Allowance>
       ? (['compact-down', 'compact'] as const).map((name) => withSketches(plan, name, layers))
       : [];
   const plainAdam = plan.optimizer.every(({ update }) => update.name === 'adamw');
-  const rounded = allow.has('states') && plainAdam && plan.blockCoordinate === null;
+  const works = isUpdateOf(plan.precision.dtype, 'adam8bit');
+  const rounded = allow.has('states') && works && plainAdam && plan.blockCoordinate === null;
   return [plan, ...sketched].flatMap((one) => (rounded ? [one, with8bitStates(one, layers)] : [one]));
 }
 

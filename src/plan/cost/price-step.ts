@@ -1,5 +1,5 @@
 import { dryRun, type PredictionRequest } from '../dry-run.js';
-import { type KernelRates, workSeconds } from './rates.js';
+import { type KernelRates, stepSeconds } from './rates.js';
 
 /** What a step takes. */
 export interface PricedStep {
@@ -11,6 +11,6 @@ export interface PricedStep {
 
 /** Memory and time of an optimizer step. */
 export async function priceStep(request: PredictionRequest, rates: KernelRates): Promise<PricedStep> {
-  const { memory, work } = await dryRun(request);
-  return { peak: memory.peak, seconds: workSeconds(work, rates) };
+  const run = await dryRun(request);
+  return { peak: run.memory.peak, seconds: stepSeconds(run, rates) };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { DryRun } from '../dry-run.js';
 import { kindOf, type OpWork, type Work } from './work.js';
 
 const rate = z.strictObject({
@@ -13,12 +14,27 @@ export const kernelRatesSchema = z.strictObject({
   machine: z.string(),
   /** By op and storage, as `kindOf` names them. */
   rates: z.record(z.string(), rate),
+  /** Bytes per second that the slower tier takes and gives; where nothing is said, `usualOffloadBandwidth`. */
+  offloadBandwidth: z.number().positive().optional(),
 });
 
 export type KernelRate = z.infer<typeof rate>;
 
 /** What the kernels of a machine take, so that a step that was only counted has a time. */
 export type KernelRates = z.infer<typeof kernelRatesSchema>;
+
+/** Of a solid-state disk that is nothing special. */
+export const usualOffloadBandwidth = 5e8;
+
+/**
+ * Predicted time of a step: of its ops, and what of the transfers is not hidden behind them. What goes out does so during
+ * forward, a third of the step, and comes back during backward.
+ */
+export function stepSeconds({ work, movedBytes }: Pick<DryRun, 'work' | 'movedBytes'>, rates: KernelRates): number {
+  const ops = workSeconds(work, rates);
+  const transfer = movedBytes / (rates.offloadBandwidth ?? usualOffloadBandwidth);
+  return ops + Math.max(0, transfer - ops / 3) + Math.max(0, transfer - (2 * ops) / 3);
+}
 
 /** Seconds that these ops take together; linear in their operations and bytes. */
 export function workSeconds(work: Work, rates: KernelRates): number {

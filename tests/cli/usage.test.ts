@@ -194,7 +194,7 @@ describe('compact plan', () => {
     expect(none.hint).toContain('the least is');
     const impossible = await refusal(2, directory, 'plan', ...shape, '--memory', '600MiB');
     expect(impossible.error).toMatch(/^no plan fits 600 MiB: the smallest possible takes \d+ MiB$/);
-    expect(impossible.hint).toMatch(/raise --memory to \d+MiB.*--allow sketch/);
+    expect(impossible.hint).toMatch(/raise --memory to \d+MiB.*--allow offload/);
     expect((await compact(directory, 'plan', ...shape, '--memory', '660MiB', '--allow', 'sketch')).code).toBe(0);
   });
 

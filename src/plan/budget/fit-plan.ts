@@ -251,7 +251,7 @@ function tooSmall(least: number, { budget, allow }: FitOptions): InputError {
   // Rounded up, so that what is said to be enough is enough.
   const [unit, size] = least < 2 ** 25 ? ['KiB', 2 ** 10] : ['MiB', 2 ** 20];
   const wanted = Math.ceil(least / size);
-  const wider = allow.size === 0 ? `, or allow approximations: --allow ${allowances.join(',')}` : '';
+  const wider = allow.size === 0 ? `, or allow more: --allow ${allowances.join(',')}` : '';
   return new InputError(
     `no plan fits ${Math.floor(budget / size)} ${unit}: the smallest possible takes ${wanted} ${unit}`,
     `raise --memory to ${wanted}${unit}, lower --batch or --seq${wider}`,

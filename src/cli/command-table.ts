@@ -55,7 +55,7 @@ export const commands = [
   }),
   command({
     name: 'paper',
-    summary: "the memory columns of CompAct's paper, derived by dry runs: table2 or table3",
+    summary: "the memory columns of CompAct's paper, derived by dry runs: table2, table3 or table4",
     example: 'compact paper table2',
     options: options.paper,
     operand: '<table>',

@@ -2,3 +2,4 @@
 export { derive, ownPlan, ownRows, paperPlan } from './derive.js';
 export { pretraining, table2, table3 } from './published.js';
 export { type PaperRow, table2Rows, table3Rows } from './rows.js';
+export { table4Rows } from './table4.js';

@@ -11,7 +11,7 @@ import {
   table3,
 } from './published.js';
 
-/** One cell of a table: what the paper printed beside what a dry run gives, in GiB. */
+/** One cell of a table: what the paper printed beside what a dry run gives, in GiB; table 4 is in MiB. */
 export interface PaperRow {
   readonly model: string;
   readonly method: string;

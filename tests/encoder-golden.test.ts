@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Engine, Tensor } from '../src/engine/index.js';
+import { deriveKey, type Engine, type Tensor } from '../src/engine/index.js';
 import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
 import { Projections, Sketcher, SlotKeeper, SlotKeys, Subtokens, TokenSketcher } from '../src/keep/index.js';
 import { createModel, Encoder, type ModelConfig, type TrainableModel } from '../src/models/index.js';
@@ -82,7 +82,12 @@ function batchOf(config: ModelConfig, given: Partial<HostBatch>): HostBatch {
 async function makeModel(engine: Engine, config: ModelConfig): Promise<TrainableModel> {
   const model = createModel(engine, config, 7);
   model.initialize(5);
-  for (const [index, { tensor }] of model.parameters.entries()) {
+  for (const [index, { name, tensor }] of model.parameters.entries()) {
+    // The fixture's encoders have random positions; new ones start from waves.
+    if (name === 'model.embed_positions.weight') {
+      const key = deriveKey(5, 'init', index, 0);
+      engine.run('random', { out: tensor, family: 'gaussian', key, deviation: sizes.initializerRange });
+    }
     const values = Float64Array.from(await engine.read(tensor));
     const isVector = tensor.shape.length === 1;
     engine.write(

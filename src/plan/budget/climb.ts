@@ -73,6 +73,12 @@ export class Climb {
     return seconds + extra * config.numHiddenLayers * accumulate;
   }
 
+  /** The plan of the smallest way of keeping in all blocks. */
+  async leastHeld(): Promise<PricedPlan> {
+    const { simple } = await this.#rungs();
+    return this.#price(simple[simple.length - 1]);
+  }
+
   /** No plan of this climb takes less memory: whatever blocks hold is gone, and what that costs elsewhere is forgotten. */
   async floor(): Promise<number> {
     const [everything] = await this.#patterns();

@@ -120,6 +120,17 @@ describe('what is allowed besides', () => {
     expect(prediction.movedBytes).toBeGreaterThan(0);
   });
 
+  it('trains the 7B model on 32,768 tokens at a time in 24 GiB, offloading counted', async () => {
+    const seven = presets['llama-7b'];
+    const methods = ['compact', 'adam8bit', 'fused-update'];
+    const plan = makePlan(methods, { layers: seven.numHiddenLayers, rank: { ratio: 1 / 8 }, dtype: 'bf16' });
+    const changes = { config: seven, plan, batch: 128, sequenceLength: 256 };
+    const { request: chosen, prediction } = await within(24 * 2 ** 30, changes, ['offload']);
+    expect([chosen.batch, chosen.accumulate]).toEqual([128, 1]);
+    expect(prediction.arenaBytes).toBeLessThanOrEqual(24 * 2 ** 30);
+    expect(prediction.offloadBytes).toBeGreaterThan(7 * 2 ** 30);
+  });
+
   it('rounds only where an exact plan takes longer, to fewer bits only where that helps', async () => {
     const bits = async (budget: number) => {
       const { request: chosen } = await allowed(['quantize'], budget);

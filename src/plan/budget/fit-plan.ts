@@ -126,6 +126,7 @@ function preparePaths(request: PredictionRequest, { rates, allow }: FitOptions):
         for (const chunk of lossChunksFor({ ...variant, plan: base })) {
           for (const update of updates) {
             const key = `${own} ${inputsAway} ${chunk} ${update}`;
+            const chainKey = `${key} ${forms}`;
             const changed = { ...variant, plan: { ...base, loss: { form: 'fused' as const, chunk }, update } };
             const price = () =>
               fastest.of(`${key} ${parts}`, async () => ({
@@ -134,9 +135,9 @@ function preparePaths(request: PredictionRequest, { rates, allow }: FitOptions):
               }));
             const ofPart = async () => (await ofBlocks()).map(part(parts));
             const climb = new Climb(changed, rates, ofPart, price, inputsAway ? 0 : inputBytes(changed));
-            const chain = chains.get(key) ?? [];
+            const chain = chains.get(chainKey) ?? [];
             chain.push({ request: changed, climb, fastestOnly: updates.length > 1 && update === 'after' });
-            chains.set(key, chain);
+            chains.set(chainKey, chain);
           }
         }
       }
@@ -224,12 +225,12 @@ function leastBound(open: readonly Open[]): number {
 
 /** The plan that takes least, in micro-batches as small as they may be. */
 async function smallest(chains: readonly Chain[]): Promise<Candidate> {
-  const last: { readonly path: Path; readonly floor: number }[] = [];
+  const last: { readonly path: Path; readonly peak: number }[] = [];
   for (const { paths } of chains) {
     const path = paths[paths.length - 1];
-    if (!path.fastestOnly) last.push({ path, floor: await path.climb.floor() });
+    if (!path.fastestOnly) last.push({ path, peak: (await path.climb.leastHeld()).peak });
   }
-  const [{ path }] = last.toSorted((a, b) => a.floor - b.floor);
+  const [{ path }] = last.toSorted((a, b) => a.peak - b.peak);
   return { path, priced: await path.climb.smallest() };
 }
 

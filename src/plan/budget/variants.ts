@@ -30,7 +30,11 @@ export function leavesOf(allow: ReadonlySet<Allowance>): readonly (readonly Leav
   const rounded = allow.has('quantize') ? roundings : [];
   return [[], ...rounded].map((forms) => [
     { forms, inputsAway: false },
-    ...(allow.has('offload') ? [{ forms: [...forms, 'offload' as const], inputsAway: true }] : []),
+    // What comes back takes room for two blocks: with inputs alone on the slower tier a peak may be lower.
+    ...(allow.has('offload') ? [forms, [...forms, 'offload' as const]] : []).map((ways) => ({
+      forms: ways,
+      inputsAway: true,
+    })),
   ]);
 }
 

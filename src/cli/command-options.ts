@@ -26,7 +26,11 @@ export const pretrain = {
   ...budgetOptions,
   ...offloadOptions,
   out: required('<dir>', 'directory of the run', parse.text),
-  init: optional('<dir>', 'start from the weights of this directory (default: random ones)', parse.text),
+  init: optional(
+    '<dir>',
+    'start from the weights of this directory, or of hf:owner/name (default: random ones)',
+    parse.text,
+  ),
   saveEvery: optional('<n>', 'write a checkpoint after every n steps (default: at the end)', parse.positiveInteger),
   resume: toggle('continue from the checkpoint in --out, if there is one'),
 };
@@ -38,7 +42,7 @@ export const fineTune = {
     'sft (instructions for a causal model), a task of GLUE, imdb, classification or regression',
     parse.choice([...taskNames, 'sft'] as const),
   ),
-  model: required('<dir>', 'directory of the weights to start from', parse.text),
+  model: required('<dir>', 'directory of the weights to start from, or hf:owner/name', parse.text),
   data: required('<path>', "a .jsonl, .csv or .tsv file, or a benchmark's directory", parse.text),
   out: pretrain.out,
   val: optional('<path>', 'held-out rows', parse.text),

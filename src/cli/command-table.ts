@@ -51,6 +51,7 @@ export const commands = [
     summary: 'predict where every byte of a run will be',
     example: 'compact plan --model llama-1b --method compact --batch 16 --seq 256',
     options: options.plan,
+    shapesOnly: true,
     run: async (values, output) => (await import('./commands/plan.js')).plan(values, output),
   }),
   command({
@@ -123,6 +124,7 @@ export const commands = [
     summary: 'time and memory of a training step',
     example: 'compact bench step --model llama-60m --batch 4 --seq 256 --methods lean,compact',
     options: options.benchStep,
+    shapesOnly: true,
     run: async (values, output) => (await import('./commands/bench-step.js')).benchStep(values, output),
   }),
 ] as const;

@@ -1,4 +1,5 @@
 import { readConfigFile } from './config-file.js';
+import { fetchHubModels } from './hub-models.js';
 import { type GivenOptions, mergeOptions, type OptionTable, type OptionValues, readOptions } from './option-table.js';
 import { type GlobalValues, globalOptions } from './options.js';
 import { Output } from './output.js';
@@ -15,6 +16,8 @@ export interface CommandDefinition<S extends OptionTable> {
   readonly options: S;
   /** Placeholder of the operand, if the command takes one. */
   readonly operand?: string;
+  /** The command looks at models' configurations alone: weights of hub models need not be fetched. */
+  readonly shapesOnly?: boolean;
   /** Resolves to the exit code; 0 where nothing is returned. */
   run(values: CommandValues<S>, output: Output, operands: readonly string[]): Promise<number | undefined>;
 }
@@ -33,8 +36,10 @@ export function command<S extends OptionTable>(definition: CommandDefinition<S>)
     async execute(commandLine, operands) {
       const given = mergeOptions(table, commandLine, await readConfigFile(commandLine.config));
       const globals = readOptions(globalOptions, given);
-      const values = { ...readOptions(definition.options, given), ...globals };
-      return (await definition.run(values, new Output(globals), operands)) ?? 0;
+      const output = new Output(globals);
+      const local = await fetchHubModels(given, !definition.shapesOnly, output);
+      const values = { ...readOptions(definition.options, local), ...globals };
+      return (await definition.run(values, output, operands)) ?? 0;
     },
   };
 }

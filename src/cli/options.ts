@@ -16,7 +16,7 @@ export const globalOptions = {
 export type GlobalValues = OptionValues<typeof globalOptions>;
 
 export const modelOptions = {
-  model: required('<name>', 'a preset (llama-9m … llama-7b), a config.json, or a directory', parse.text),
+  model: required('<name>', 'a preset (llama-9m … llama-7b), a config.json, a directory, or hf:owner/name', parse.text),
   vocabSize: optional('<n>', "vocabulary size instead of the preset's", parse.positiveInteger),
 };
 

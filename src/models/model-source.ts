@@ -21,7 +21,7 @@ export function openModelSource(name: string): ModelSource {
   if (!existsSync(name)) {
     throw new InputError(
       `unknown model "${name}"`,
-      `a preset (${Object.keys(presets).join(', ')}), a config.json, or a directory`,
+      `a preset (${Object.keys(presets).join(', ')}), a config.json, a directory, or hf:owner/name`,
     );
   }
   if (!statSync(name).isDirectory()) return { config: readConfig(name), directory: undefined };

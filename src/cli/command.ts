@@ -1,5 +1,4 @@
 import { readConfigFile } from './config-file.js';
-import { fetchHubModels } from './hub-models.js';
 import { type GivenOptions, mergeOptions, type OptionTable, type OptionValues, readOptions } from './option-table.js';
 import { type GlobalValues, globalOptions } from './options.js';
 import { Output } from './output.js';
@@ -37,6 +36,7 @@ export function command<S extends OptionTable>(definition: CommandDefinition<S>)
       const given = mergeOptions(table, commandLine, await readConfigFile(commandLine.config));
       const globals = readOptions(globalOptions, given);
       const output = new Output(globals);
+      const { fetchHubModels } = await import('./hub-models.js');
       const local = await fetchHubModels(given, !definition.shapesOnly, output);
       const values = { ...readOptions(definition.options, local), ...globals };
       return (await definition.run(values, output, operands)) ?? 0;

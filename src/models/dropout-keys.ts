@@ -16,3 +16,11 @@ export class DropoutKeys {
     return deriveKey(this.#seed, 'dropout', this.#place++, this.#pass);
   }
 }
+
+/** The next mask of a pass; undefined where nothing is dropped: in evaluation, or with probability 0. */
+export function drawDropout(
+  keys: DropoutKeys | undefined,
+  probability: number,
+): { readonly probability: number; readonly key: RandomKey } | undefined {
+  return keys && probability > 0 ? { probability, key: keys.next() } : undefined;
+}

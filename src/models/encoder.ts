@@ -3,26 +3,26 @@ import {
   add,
   attention,
   crossEntropy,
-  dropout,
-  embedding,
-  fusedLinearCrossEntropy,
   gatherRows,
   gelu,
   type LossTarget,
   layerNorm,
   linear,
-  linearCrossEntropy,
   type Parameter,
   squaredError,
   type Tape,
   tanh,
   type Value,
 } from '../tape/index.js';
+import { biasedLinear, drop, endBranch, lookUp, projectHeads } from './biased-layers.js';
+import { drawDropout } from './dropout-keys.js';
 import type { EncoderConfig } from './encoder-config.js';
 import { encoderFiles } from './encoder-files.js';
 import { encoderShapes, hasPooler } from './encoder-shapes.js';
 import type { FileFormat } from './file-format.js';
+import { headLoss } from './language-head.js';
 import { sinusoids } from './sinusoids.js';
+import { sketchableLinears } from './sketchable-linears.js';
 import type { LossForm, SketchableLinear, TokenBatch, TrainableModel } from './trainable-model.js';
 import { WeightTable } from './weight-table.js';
 
@@ -50,23 +50,7 @@ export class Encoder implements TrainableModel {
   readonly mergeableNorms = [];
 
   get sketchableLinears(): readonly SketchableLinear[] {
-    const { hiddenSize, intermediateSize, numHiddenLayers } = this.config;
-    return Array.from({ length: numHiddenLayers }, (_, layer) => {
-      const at = `layers.${layer}`;
-      const linears = [
-        ['self_attn.q_proj', hiddenSize, 'self_attn'],
-        ['self_attn.k_proj', hiddenSize, 'self_attn'],
-        ['self_attn.v_proj', hiddenSize, 'self_attn'],
-        ['mlp.up_proj', hiddenSize, 'mlp'],
-        ['mlp.down_proj', intermediateSize, 'mlp.down'],
-      ] as const;
-      return linears.map(([name, inputSize, group]) => ({
-        weight: `model.${at}.${name}.weight`,
-        slot: `${at}.${name}.input`,
-        inputSize,
-        inputGroup: `${at}.${group}`,
-      }));
-    }).flat();
+    return sketchableLinears(encoderShapes(this.config), this.config.numHiddenLayers);
   }
 
   /**
@@ -105,7 +89,7 @@ export class Encoder implements TrainableModel {
     const first = this.#firstTokens(tape, hidden, tokens);
     tape.release(hidden);
     const pooled = modelType === 'bert' ? this.#pool(tape, first) : this.#robertaHead(tape, first, tokens);
-    const dropped = this.#drop(tape, 'head.dropout', pooled, tokens, this.config.classifierDropout);
+    const dropped = drop(tape, 'head.dropout', pooled, tokens.dropout, this.config.classifierDropout);
     const { weight, bias } = this.#weights.pair('head.score');
     const scores = linear(tape, 'head.score', dropped, weight, undefined, bias);
     tape.release(dropped);
@@ -150,10 +134,7 @@ export class Encoder implements TrainableModel {
     if (rows !== all) tape.release(all);
     const hidden = this.#transformed(tape, rows);
     const bias = this.#weights.get('head.bias');
-    if (form.form === 'fused')
-      fusedLinearCrossEntropy(tape, 'lm_head', hidden, this.#embedding, target, form.chunk, bias);
-    else linearCrossEntropy(tape, 'lm_head', hidden, this.#embedding, target, bias);
-    tape.release(hidden);
+    headLoss(tape, hidden, this.#embedding, target, form, bias);
   }
 
   /** The layer between hidden states and the token embedding. Takes over its input. */
@@ -181,7 +162,7 @@ export class Encoder implements TrainableModel {
   }
 
   #robertaHead(tape: Tape, first: Value, tokens: TokenBatch): Value {
-    const dropped = this.#drop(tape, 'head.input_dropout', first, tokens, this.config.classifierDropout);
+    const dropped = drop(tape, 'head.input_dropout', first, tokens.dropout, this.config.classifierDropout);
     const { weight, bias } = this.#weights.pair('head.dense');
     const dense = linear(tape, 'head.dense', dropped, weight, undefined, bias);
     tape.release(dropped);
@@ -206,11 +187,6 @@ export class Encoder implements TrainableModel {
     return rows;
   }
 
-  /** Dropout in training, nothing otherwise. Takes over its input. */
-  #drop(tape: Tape, slot: string, x: Value, { dropout: keys }: TokenBatch, probability: number): Value {
-    return keys && probability > 0 ? dropout(tape, slot, x, { probability, key: keys.next() }) : x;
-  }
-
   #embed(tape: Tape, tokens: TokenBatch): Value {
     const { batch, sequenceLength } = tokens;
     const rows = batch * sequenceLength;
@@ -223,24 +199,16 @@ export class Encoder implements TrainableModel {
       ? this.#engine.retain(tokens.tokenTypes)
       : this.#integers('types', new Int32Array(rows));
     const parts = [
-      this.#lookUp(tape, 'embed_tokens', this.#engine.retain(tokens.ids)),
-      this.#lookUp(tape, 'embed_positions', positions),
-      this.#lookUp(tape, 'embed_types', types),
+      lookUp(tape, this.#weights, 'embed_tokens', this.#engine.retain(tokens.ids)),
+      lookUp(tape, this.#weights, 'embed_positions', positions),
+      lookUp(tape, this.#weights, 'embed_types', types),
     ] as const;
     const withPositions = add(tape, 'embed_sum', parts[0], parts[1]);
     const sum = add(tape, 'embed_sum', withPositions, parts[2]);
     tape.release(parts[1], parts[2]);
     const normed = layerNorm(tape, 'embed_norm', sum, this.#weights.pair('model.embed_norm'), this.config.layerNormEps);
     tape.release(sum);
-    return this.#drop(tape, 'embed_dropout', normed, tokens, this.config.hiddenDropout);
-  }
-
-  /** Rows of an embedding table. Takes over the ids. */
-  #lookUp(tape: Tape, name: string, ids: Tensor): Value {
-    const numbers = tape.input(`${name}.ids`, ids);
-    const rows = embedding(tape, name, numbers, this.#weights.get(`model.${name}.weight`));
-    tape.release(numbers);
-    return rows;
+    return drop(tape, 'embed_dropout', normed, tokens.dropout, this.config.hiddenDropout);
   }
 
   #integers(name: string, values: Int32Array): Tensor {
@@ -251,18 +219,20 @@ export class Encoder implements TrainableModel {
 
   #block(tape: Tape, layer: number, x: Value, tokens: TokenBatch): Value {
     const at = `layers.${layer}`;
-    const { layerNormEps } = this.config;
-    const context = this.#attention(tape, at, x, tokens);
-    const attended = this.#branch(tape, `${at}.self_attn`, 'o_proj', context, x, tokens);
+    const { layerNormEps, hiddenDropout: probability } = this.config;
+    const ends = { keys: tokens.dropout, probability };
+    const context = this.#attention(tape, `${at}.self_attn`, x, tokens);
+    const attentionEnd = { ...ends, at: `${at}.self_attn`, name: 'o_proj', residual: x } as const;
+    const attended = endBranch(tape, this.#weights, context, attentionEnd);
     tape.release(x);
     const norm = this.#weights.pair(`model.${at}.post_attention_layernorm`);
     const h = layerNorm(tape, `${at}.post_attention_layernorm`, attended, norm, layerNormEps);
     tape.release(attended);
-    const { weight, bias } = this.#weights.pair(`model.${at}.mlp.up_proj`);
-    const up = linear(tape, `${at}.mlp.up_proj`, h, weight, undefined, bias);
+    const up = biasedLinear(tape, this.#weights, `${at}.mlp.up_proj`, h);
     const activated = gelu(tape, `${at}.mlp.up`, up, this.config.gelu);
     tape.release(up);
-    const sum = this.#branch(tape, `${at}.mlp`, 'down_proj', activated, h, tokens);
+    const mlpEnd = { ...ends, at: `${at}.mlp`, name: 'down_proj', residual: h } as const;
+    const sum = endBranch(tape, this.#weights, activated, mlpEnd);
     tape.release(h);
     const outputNorm = this.#weights.pair(`model.${at}.output_layernorm`);
     const out = layerNorm(tape, `${at}.output_layernorm`, sum, outputNorm, layerNormEps);
@@ -270,27 +240,12 @@ export class Encoder implements TrainableModel {
     return out;
   }
 
-  /** residual + dropout(W·x + b), the end of both halves of a block. Takes over `x`. */
-  #branch(tape: Tape, at: string, name: string, x: Value, residual: Value, { dropout: keys }: TokenBatch): Value {
-    const { weight, bias } = this.#weights.pair(`model.${at}.${name}`);
-    const probability = this.config.hiddenDropout;
-    const drops = keys !== undefined && probability > 0;
-    const out = linear(tape, `${at}.${name}`, x, weight, drops ? undefined : residual, bias);
-    tape.release(x);
-    return drops ? dropout(tape, `${at}.dropout`, out, { probability, key: keys.next(), residual }) : out;
-  }
-
   #attention(tape: Tape, at: string, x: Value, { batch, keyRanges, dropout: keys }: TokenBatch): Value {
+    const [query, key, value] = projectHeads(tape, this.#weights, at, x);
     const heads = this.config.numAttentionHeads;
-    const project = (name: string) => {
-      const { weight, bias } = this.#weights.pair(`model.${at}.self_attn.${name}`);
-      return linear(tape, `${at}.self_attn.${name}`, x, weight, undefined, bias);
-    };
-    const [query, key, value] = [project('q_proj'), project('k_proj'), project('v_proj')];
-    const probability = this.config.attentionDropout;
-    const dropout = keys && probability > 0 ? { probability, key: keys.next() } : undefined;
+    const dropout = drawDropout(keys, this.config.attentionDropout);
     const options = { batch, heads, keyValueHeads: heads, causal: false, keyRanges, dropout };
-    const context = attention(tape, `${at}.self_attn`, query, key, value, options);
+    const context = attention(tape, at, query, key, value, options);
     tape.release(query, key, value);
     return context;
   }

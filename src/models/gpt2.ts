@@ -1,24 +1,23 @@
-import { type Engine, rows, type Tensor } from '../engine/index.js';
+import type { Engine, Tensor } from '../engine/index.js';
 import {
   add,
   attention,
-  dropout,
-  embedding,
-  fusedLinearCrossEntropy,
   gelu,
   type LossTarget,
   layerNorm,
-  linear,
-  linearCrossEntropy,
   type Parameter,
   type Tape,
   type Value,
 } from '../tape/index.js';
+import { biasedLinear, drop, endBranch, lookUp, projectHeads } from './biased-layers.js';
 import type { CausalModel } from './causal-model.js';
+import { drawDropout } from './dropout-keys.js';
 import type { FileFormat } from './file-format.js';
 import type { Gpt2Config } from './gpt2-config.js';
 import { gpt2Files } from './gpt2-files.js';
 import type { KeyValueCache } from './key-value-cache.js';
+import { headLoss, lastLogits } from './language-head.js';
+import { sketchableLinears } from './sketchable-linears.js';
 import type { LossForm, SketchableLinear, TokenBatch } from './trainable-model.js';
 import { WeightTable } from './weight-table.js';
 
@@ -69,23 +68,7 @@ export class Gpt2 implements CausalModel {
   readonly mergeableNorms = [];
 
   get sketchableLinears(): readonly SketchableLinear[] {
-    const { hiddenSize, intermediateSize, numHiddenLayers } = this.config;
-    return Array.from({ length: numHiddenLayers }, (_, layer) => {
-      const at = `layers.${layer}`;
-      const linears = [
-        ['self_attn.q_proj', hiddenSize, 'self_attn'],
-        ['self_attn.k_proj', hiddenSize, 'self_attn'],
-        ['self_attn.v_proj', hiddenSize, 'self_attn'],
-        ['mlp.up_proj', hiddenSize, 'mlp'],
-        ['mlp.down_proj', intermediateSize, 'mlp.down'],
-      ] as const;
-      return linears.map(([name, inputSize, group]) => ({
-        weight: `model.${at}.${name}.weight`,
-        slot: `${at}.${name}.input`,
-        inputSize,
-        inputGroup: `${at}.${group}`,
-      }));
-    }).flat();
+    return sketchableLinears(gpt2Shapes(this.config), this.config.numHiddenLayers);
   }
 
   /** N(0, initializerRange²); layers that end a branch have 1/√(2L) of it, as there are 2L branches in the sum. */
@@ -96,19 +79,11 @@ export class Gpt2 implements CausalModel {
   }
 
   loss(tape: Tape, tokens: TokenBatch, target: LossTarget, form: LossForm): void {
-    const hidden = this.hiddenStates(tape, tokens);
-    if (form.form === 'fused') fusedLinearCrossEntropy(tape, 'lm_head', hidden, this.#head, target, form.chunk);
-    else linearCrossEntropy(tape, 'lm_head', hidden, this.#head, target);
-    tape.release(hidden);
+    headLoss(tape, this.hiddenStates(tape, tokens), this.#head, target, form);
   }
 
   nextLogits(tape: Tape, tokens: TokenBatch, cache: KeyValueCache): Tensor {
-    const hidden = this.hiddenStates(tape, tokens, cache);
-    const logits = tape.allocate('lm_head.logits', { shape: [1, this.config.vocabSize], dtype: 'f32' });
-    const last = rows(hidden.tensor, tokens.sequenceLength - 1, 1);
-    this.#engine.run('gemm', { a: last, b: this.#head.tensor, transB: true, out: logits });
-    tape.release(hidden);
-    return logits;
+    return lastLogits(tape, this.hiddenStates(tape, tokens, cache), this.#head);
   }
 
   /** Output of the last norm, [B·T, n]. */
@@ -140,49 +115,34 @@ export class Gpt2 implements CausalModel {
       places,
       Int32Array.from({ length: count }, (_, i) => offset + (inDocument?.[i] ?? i % sequenceLength)),
     );
-    const lookUp = (name: string, numbers: Tensor) => {
-      const value = tape.input(`${name}.ids`, numbers);
-      const found = embedding(tape, name, value, this.#weights.get(`model.${name}.weight`));
-      tape.release(value);
-      return found;
-    };
-    const tokens = lookUp('embed_tokens', this.#engine.retain(ids));
-    const positions = lookUp('embed_positions', places);
+    const tokens = lookUp(tape, this.#weights, 'embed_tokens', this.#engine.retain(ids));
+    const positions = lookUp(tape, this.#weights, 'embed_positions', places);
     const sum = add(tape, 'embed_sum', tokens, positions);
     tape.release(positions);
-    const probability = this.config.embeddingDropout;
-    return keys && probability > 0 ? dropout(tape, 'embed_dropout', sum, { probability, key: keys.next() }) : sum;
+    return drop(tape, 'embed_dropout', sum, keys, this.config.embeddingDropout);
   }
 
   #block(tape: Tape, layer: number, x: Value, tokens: TokenBatch, cache?: KeyValueCache): Value {
     const at = `layers.${layer}`;
-    const { layerNormEps } = this.config;
+    const { layerNormEps, hiddenDropout: probability } = this.config;
+    const ends = { keys: tokens.dropout, probability };
     const inputNorm = this.#weights.pair(`model.${at}.input_layernorm`);
     const normed = layerNorm(tape, `${at}.input_layernorm`, x, inputNorm, layerNormEps);
     const context = this.#attention(tape, layer, normed, tokens, cache);
     tape.release(normed);
-    const attended = this.#branch(tape, `${at}.self_attn`, 'o_proj', context, x, tokens);
+    const attentionEnd = { ...ends, at: `${at}.self_attn`, name: 'o_proj', residual: x } as const;
+    const attended = endBranch(tape, this.#weights, context, attentionEnd);
     tape.release(x);
     const norm = this.#weights.pair(`model.${at}.post_attention_layernorm`);
     const h = layerNorm(tape, `${at}.post_attention_layernorm`, attended, norm, layerNormEps);
-    const { weight, bias } = this.#weights.pair(`model.${at}.mlp.up_proj`);
-    const up = linear(tape, `${at}.mlp.up_proj`, h, weight, undefined, bias);
+    const up = biasedLinear(tape, this.#weights, `${at}.mlp.up_proj`, h);
     tape.release(h);
     const activated = gelu(tape, `${at}.mlp.up`, up, this.config.gelu);
     tape.release(up);
-    const out = this.#branch(tape, `${at}.mlp`, 'down_proj', activated, attended, tokens);
+    const mlpEnd = { ...ends, at: `${at}.mlp`, name: 'down_proj', residual: attended } as const;
+    const out = endBranch(tape, this.#weights, activated, mlpEnd);
     tape.release(attended);
     return out;
-  }
-
-  /** residual + dropout(W·x + b). Takes over `x`. */
-  #branch(tape: Tape, at: string, name: string, x: Value, residual: Value, { dropout: keys }: TokenBatch): Value {
-    const { weight, bias } = this.#weights.pair(`model.${at}.${name}`);
-    const probability = this.config.hiddenDropout;
-    const drops = keys !== undefined && probability > 0;
-    const out = linear(tape, `${at}.${name}`, x, weight, drops ? undefined : residual, bias);
-    tape.release(x);
-    return drops ? dropout(tape, `${at}.dropout`, out, { probability, key: keys.next(), residual }) : out;
   }
 
   #attention(
@@ -194,14 +154,9 @@ export class Gpt2 implements CausalModel {
   ): Value {
     const at = `layers.${layer}.self_attn`;
     const heads = this.config.numAttentionHeads;
-    const project = (name: string) => {
-      const { weight, bias } = this.#weights.pair(`model.${at}.${name}`);
-      return linear(tape, `${at}.${name}`, x, weight, undefined, bias);
-    };
-    const [query, ownKey, ownValue] = [project('q_proj'), project('k_proj'), project('v_proj')];
+    const [query, ownKey, ownValue] = projectHeads(tape, this.#weights, at, x);
     const [key, value] = cache ? cache.extend(tape, layer, ownKey, ownValue) : [ownKey, ownValue];
-    const probability = this.config.attentionDropout;
-    const dropout = keys && probability > 0 ? { probability, key: keys.next() } : undefined;
+    const dropout = drawDropout(keys, this.config.attentionDropout);
     const options = { batch, heads, keyValueHeads: heads, causal: true, keyRanges, dropout };
     const context = attention(tape, at, query, key, value, options);
     tape.release(query, key, value);

@@ -1,12 +1,10 @@
-import { deriveKey, type Engine, type FloatType, rows, type Tensor } from '../engine/index.js';
+import type { Engine, FloatType, Tensor } from '../engine/index.js';
 import {
   attention,
   embedding,
-  fusedLinearCrossEntropy,
   type LossTarget,
   linear,
-  linearCrossEntropy,
-  Parameter,
+  type Parameter,
   type RopeTables,
   rmsNorm,
   rope,
@@ -17,9 +15,12 @@ import {
 import type { CausalModel } from './causal-model.js';
 import { alwaysDerived, type FileFormat, plainFormat } from './file-format.js';
 import type { KeyValueCache } from './key-value-cache.js';
+import { headLoss, lastLogits } from './language-head.js';
 import type { LlamaConfig } from './llama-config.js';
 import { makeRopeTables } from './rope-tables.js';
+import { sketchableLinears } from './sketchable-linears.js';
 import type { LossForm, MergeableNorm, SketchableLinear, TokenBatch } from './trainable-model.js';
+import { WeightTable } from './weight-table.js';
 
 /** Weights of one block. */
 interface Block {
@@ -75,6 +76,7 @@ export class Llama implements CausalModel {
   readonly parameters: readonly Parameter[];
   readonly files: FileFormat;
   readonly #engine: Engine;
+  readonly #weights: WeightTable;
   readonly #blocks: readonly Block[];
   readonly #embedding: Parameter;
   readonly #norm: Parameter;
@@ -93,16 +95,9 @@ export class Llama implements CausalModel {
     this.positions = positions;
     this.dtype = dtype;
     this.files = llamaFiles(config);
-    const byName = new Map<string, Parameter>();
-    for (const [name, shape] of llamaShapes(config)) {
-      byName.set(name, new Parameter(name, engine.allocate({ shape, dtype, role: 'weight', name })));
-    }
-    const parameter = (name: string): Parameter => {
-      const found = byName.get(name);
-      if (!found) throw new RangeError(`no parameter "${name}"`);
-      return found;
-    };
-    this.parameters = [...byName.values()];
+    this.#weights = new WeightTable(engine, llamaShapes(config), dtype);
+    this.parameters = this.#weights.all;
+    const parameter = (name: string) => this.#weights.get(name);
     this.#embedding = parameter('model.embed_tokens.weight');
     this.#norm = parameter('model.norm.weight');
     this.#head = config.tieWordEmbeddings ? this.#embedding : parameter('lm_head.weight');
@@ -124,24 +119,7 @@ export class Llama implements CausalModel {
   }
 
   get sketchableLinears(): readonly SketchableLinear[] {
-    const { hiddenSize, intermediateSize, numHiddenLayers } = this.config;
-    return Array.from({ length: numHiddenLayers }, (_, layer) => {
-      const at = `layers.${layer}`;
-      const linears = [
-        ['self_attn.q_proj', hiddenSize, 'self_attn'],
-        ['self_attn.k_proj', hiddenSize, 'self_attn'],
-        ['self_attn.v_proj', hiddenSize, 'self_attn'],
-        ['mlp.gate_proj', hiddenSize, 'mlp'],
-        ['mlp.up_proj', hiddenSize, 'mlp'],
-        ['mlp.down_proj', intermediateSize, 'mlp.down'],
-      ] as const;
-      return linears.map(([name, inputSize, group]) => ({
-        weight: `model.${at}.${name}.weight`,
-        slot: `${at}.${name}.input`,
-        inputSize,
-        inputGroup: `${at}.${group}`,
-      }));
-    }).flat();
+    return sketchableLinears(llamaShapes(this.config), this.config.numHiddenLayers);
   }
 
   get mergeableNorms(): readonly MergeableNorm[] {
@@ -161,20 +139,11 @@ export class Llama implements CausalModel {
 
   /** Random weights from the seed: N(0, initializerRange²) matrices, norms 1. */
   initialize(seed: number): void {
-    for (const [index, { tensor }] of this.parameters.entries()) {
-      if (tensor.shape.length === 1) this.#engine.run('fill', { out: tensor, value: 1 });
-      else {
-        const key = deriveKey(seed, 'init', index, 0);
-        this.#engine.run('random', { out: tensor, family: 'gaussian', key, deviation: this.config.initializerRange });
-      }
-    }
+    this.#weights.initialize(seed, () => this.config.initializerRange);
   }
 
   loss(tape: Tape, tokens: TokenBatch, target: LossTarget, form: LossForm): void {
-    const hidden = this.#hiddenStates(tape, tokens);
-    if (form.form === 'fused') fusedLinearCrossEntropy(tape, 'lm_head', hidden, this.#head, target, form.chunk);
-    else linearCrossEntropy(tape, 'lm_head', hidden, this.#head, target);
-    tape.release(hidden);
+    headLoss(tape, this.#hiddenStates(tape, tokens), this.#head, target, form);
   }
 
   /**
@@ -183,16 +152,11 @@ export class Llama implements CausalModel {
    * @param cache keys and values of earlier tokens; extended by these
    */
   nextLogits(tape: Tape, tokens: TokenBatch, cache: KeyValueCache): Tensor {
-    const hidden = this.#hiddenStates(tape, tokens, cache);
-    const logits = tape.allocate('lm_head.logits', { shape: [1, this.config.vocabSize], dtype: 'f32' });
-    const last = rows(hidden.tensor, tokens.sequenceLength - 1, 1);
-    this.#engine.run('gemm', { a: last, b: this.#head.tensor, transB: true, out: logits });
-    tape.release(hidden);
-    return logits;
+    return lastLogits(tape, this.#hiddenStates(tape, tokens, cache), this.#head);
   }
 
   [Symbol.dispose](): void {
-    for (const { tensor } of this.parameters) this.#engine.release(tensor);
+    this.#weights.release();
     this.#engine.release(this.#rope.cos);
     this.#engine.release(this.#rope.sin);
   }

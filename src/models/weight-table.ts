@@ -1,4 +1,4 @@
-import { deriveKey, type Engine } from '../engine/index.js';
+import { deriveKey, type Engine, type FloatType } from '../engine/index.js';
 import { Parameter } from '../tape/index.js';
 
 /** The weights of a model by name. */
@@ -8,10 +8,10 @@ export class WeightTable {
   readonly #byName: ReadonlyMap<string, Parameter>;
 
   /** Allocates them, with undefined contents. */
-  constructor(engine: Engine, shapes: ReadonlyMap<string, readonly number[]>) {
+  constructor(engine: Engine, shapes: ReadonlyMap<string, readonly number[]>, dtype: FloatType = 'f32') {
     this.#engine = engine;
     const parameters = [...shapes].map(
-      ([name, shape]) => new Parameter(name, engine.allocate({ shape, role: 'weight', name })),
+      ([name, shape]) => new Parameter(name, engine.allocate({ shape, dtype, role: 'weight', name })),
     );
     this.all = parameters;
     this.#byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));

@@ -24,7 +24,7 @@ import { planAmongOthers, splitCombination } from '../plan-choice.js';
 import { threadsOf } from '../threads.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
 import { openRunData } from '../training/data.js';
-import { forObjective, withPadding } from '../training/objective.js';
+import { forObjective } from '../training/objective.js';
 import { prepareRunDirectory } from '../training/run-directory.js';
 import { describedBy, describeSettings, runResult } from '../training/run-summary.js';
 import { chooseSettings } from '../training/settings.js';
@@ -36,7 +36,7 @@ export async function compare(values: CompareValues, output: Output): Promise<nu
   const chosen = forObjective(chooseModel(values), values.objective);
   const tokenizer = await chooseTokenizer(values.tokenizer, chosen.directory, values.data);
   if (tokenizer) requireFittingTokenizer(tokenizer, chosen.config.vocabSize, true);
-  const model = { ...chosen, config: withPadding(withSpecialTokens(chosen.config, tokenizer), tokenizer) };
+  const model = { ...chosen, config: withSpecialTokens(chosen.config, tokenizer) };
   const drafts = await draftRuns(values, model);
   const story = planStory(values, tokenizer, drafts[0].settings.sequenceLength);
   for (const { directory } of drafts) await clearDirectory(directory, values.overwrite);

@@ -12,7 +12,7 @@ import { fittedLine } from '../plan-tables.js';
 import { threadsOf } from '../threads.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
 import { openRunData } from '../training/data.js';
-import { forObjective, withPadding } from '../training/objective.js';
+import { forObjective } from '../training/objective.js';
 import { prepareRunDirectory, requireAdaptable } from '../training/run-directory.js';
 import {
   describedBy,
@@ -37,7 +37,7 @@ export async function pretrain(values: PretrainValues, output: Output): Promise<
   if (tokenizer) requireFittingTokenizer(tokenizer, chosen.config.vocabSize, true);
   noteUnusedWeights(chosen, values, output);
 
-  const model = { ...chosen, config: withPadding(withSpecialTokens(chosen.config, tokenizer), tokenizer) };
+  const model = { ...chosen, config: withSpecialTokens(chosen.config, tokenizer) };
   const settings = { ...draft, config: model.config };
   using data = await openRunData(values, settings, tokenizer, output);
   const name = plan.methods.join(',');

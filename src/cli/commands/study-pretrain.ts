@@ -18,7 +18,7 @@ import { trainingOf } from '../study/same-training.js';
 import { readStudyMethod, studyPlan } from '../study/study-method.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
 import { openRunData } from '../training/data.js';
-import { forObjective, withPadding } from '../training/objective.js';
+import { forObjective } from '../training/objective.js';
 import { makeDirectory } from '../training/run-directory.js';
 import { withSpecialTokens } from '../training/special-tokens.js';
 import { tokenizerTrain } from './tokenizer-train.js';
@@ -40,7 +40,7 @@ export async function studyPretrain(values: StudyPretrainValues, output: Output)
   const steps = values.steps ?? stepsFor(values, chosen);
   await makeDirectory(values.out);
   const tokenizer = await studyTokenizer(values, chosen, output);
-  const model = { ...chosen, config: withPadding(withSpecialTokens(chosen.config, tokenizer), tokenizer) };
+  const model = { ...chosen, config: withSpecialTokens(chosen.config, tokenizer) };
   using data = new DataBySeed((seed) => {
     const settings = { config: model.config, batch: values.batch, sequenceLength, seed };
     return openRunData({ ...values, lr: undefined, steps, seed }, settings, tokenizer, output);

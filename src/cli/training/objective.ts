@@ -1,6 +1,5 @@
-import type { Tokenizer } from '../../data/index.js';
 import { InputError } from '../../engine/index.js';
-import { isEncoder, type ModelConfig } from '../../models/index.js';
+import { isEncoder } from '../../models/index.js';
 import type { ModelChoice } from '../model-choice.js';
 
 /** What is predicted: the next token, or tokens that are masked. */
@@ -18,10 +17,4 @@ export function forObjective(choice: ModelChoice, objective: Objective | undefin
     throw new InputError(`--objective ${objective}: ${name} is a ${config.modelType}`, `leave it out, or say ${own}`);
   }
   return isEncoder(config) ? { ...choice, config: { ...config, head: 'masked-lm' } } : choice;
-}
-
-/** The configuration with the tokenizer's token that fills rows, where it has one. */
-export function withPadding(config: ModelConfig, tokenizer: Tokenizer | undefined): ModelConfig {
-  const padTokenId = tokenizer?.masking?.padId;
-  return isEncoder(config) && padTokenId !== undefined ? { ...config, padTokenId } : config;
 }

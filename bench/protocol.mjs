@@ -1,5 +1,5 @@
 // What a measured process speaks: its first argument is the workload; it says {"ready": settings} once warm, answers each line
-// "step" with {"seconds": s}, and "end" with {"memory": …}. Processes stay alive between steps, so that rounds interleave.
+// "step" with {"seconds": s} and perhaps the machine's "peak", and "end" with {"memory": …}. Processes stay alive between steps, so that rounds interleave.
 import { createInterface } from 'node:readline';
 
 /**
@@ -18,19 +18,21 @@ import { createInterface } from 'node:readline';
  * @property {Record<string, unknown>} settings printed beside its numbers
  * @property {() => Promise<void>} step
  * @property {() => Record<string, number>} memory bytes
+ * @property {() => number} [peak] GFLOP/s that multiply-adds alone reach now on as many threads, asked after each step
  */
 
 /** @param {(workload: Workload, options: Record<string, string>) => Promise<Participant>} open */
 export async function serve(open) {
   const [workload, options] = process.argv.slice(2).map((text) => JSON.parse(text));
-  const { settings, step, memory } = await open(workload, options ?? {});
+  const { settings, step, memory, peak } = await open(workload, options ?? {});
   await step();
   say({ ready: settings });
   for await (const line of createInterface({ input: process.stdin })) {
     if (line === 'end') break;
     const started = performance.now();
     await step();
-    say({ seconds: (performance.now() - started) / 1000 });
+    const seconds = (performance.now() - started) / 1000;
+    say({ seconds, peak: peak?.() });
   }
   say({ memory: { peakRss: process.resourceUsage().maxRSS * 1024, ...memory() } });
   process.exit(0);

@@ -65,7 +65,7 @@ export async function race(starters, workload, rounds, tell) {
       tell(`starting ${name}`);
       const racer = new Racer(starter, workload);
       try {
-        entries.push({ name, racer, settings: (await racer.hear()).ready, seconds: [] });
+        entries.push({ name, racer, settings: (await racer.hear()).ready, seconds: [], peaks: [] });
       } catch (error) {
         await racer.stop();
         entries.push({ name, skipped: error.message });
@@ -75,10 +75,12 @@ export async function race(starters, workload, rounds, tell) {
     for (let round = 1; round <= rounds; round++) {
       // Each goes first in turn: the threads of some peers spin for a while after their step, and disturb who comes next.
       const first = (round - 1) % running.length;
-      for (const { name, racer, seconds } of [...running.slice(first), ...running.slice(0, first)]) {
+      for (const { name, racer, seconds, peaks } of [...running.slice(first), ...running.slice(0, first)]) {
         tell(`round ${round} of ${rounds}: ${name}`);
         await setTimeout(settling);
-        seconds.push((await racer.ask('step')).seconds);
+        const { seconds: taken, peak } = await racer.ask('step');
+        seconds.push(taken);
+        if (peak) peaks.push(peak);
       }
     }
     for (const entry of running) entry.memory = (await entry.racer.ask('end')).memory;

@@ -52,7 +52,7 @@ const load = `${result.loadBefore.toFixed(1)} before, ${result.loadAfter.toFixed
 const page = [
   '# Bench',
   `${result.machine}. ${rounds} interleaved rounds; medians; load ${load}. Above 0.5 before on an otherwise idle machine: do not quote.`,
-  ...result.steps.filter(({ entries }) => entries[0].seconds).map((step) => stepTable(step, result.gemm?.peak)),
+  ...result.steps.filter(({ entries }) => entries[0].seconds).map(stepTable),
   ...(result.gemm ? [gemmTable(result.gemm)] : []),
   ...(result.ops ? [opsTable(result.ops)] : []),
 ].join('\n\n');

@@ -21,10 +21,8 @@ export function summarize(entries) {
   });
 }
 
-/**
- * @param peak GFLOP/s of one thread by element type, where it was measured: our own steps are then given as parts of it
- */
-export function stepTable({ title, workload, entries }, peak) {
+/** Our own steps are also given as parts of what multiply-adds alone reached right after them. */
+export function stepTable({ title, workload, entries }) {
   const [first] = entries;
   const shape = Object.entries(workload).map(([name, value]) => `${name} ${value}`);
   const lines = [
@@ -42,11 +40,8 @@ export function stepTable({ title, workload, entries }, peak) {
     }
     const { secondsPerStep: time, timesFirst: ratio, memory } = entry;
     const own = memory.ledgerPeak ? `ledger ${mebibytes(memory.ledgerPeak)}` : savedOf(memory);
-    const threads = entry.settings.threads ?? workload.threads;
-    const arithmetic =
-      memory.flops && peak?.[workload.dtype]
-        ? `${((100 * memory.flops) / time.median / (threads * peak[workload.dtype] * 1e9)).toFixed(0)} %`
-        : '';
+    const shares = entry.peaks.map((peak, round) => memory.flops / entry.seconds[round] / (peak * 1e9));
+    const arithmetic = shares.length > 0 ? `${(100 * quartiles(shares).median).toFixed(0)} %` : '';
     const spread = `${ratio.from.toFixed(2)}–${ratio.to.toFixed(2)}`;
     lines.push(
       `| ${entry.name} | ${time.median.toFixed(3)} | ${ratio.median.toFixed(2)} | ${spread} | ${mebibytes(memory.peakRss)} | ${own} | ${arithmetic} |`,

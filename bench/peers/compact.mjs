@@ -1,4 +1,5 @@
 // Our own engine, through the library as it was built.
+import { measurePeak } from '../../dist/engine/native/index.js';
 import { makePlan, Trainer } from '../../dist/index.js';
 import { tokenIds } from '../inputs.mjs';
 import { serve } from '../protocol.mjs';
@@ -45,5 +46,6 @@ await serve(async (workload, { methods, threads = workload.threads }) => {
       peak = value.memory.peak;
     },
     memory: () => ({ ledgerPeak: peak, flops: trainer.prediction.flops }),
+    peak: () => measurePeak({ threads })[workload.dtype],
   };
 });

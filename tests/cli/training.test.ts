@@ -231,8 +231,14 @@ describe('compact bench', () => {
       peak: bytes,
       savedPeak: bytes,
       flops: bytes,
+      ops: z.array(z.object({ op: z.string(), calls: z.int().positive(), seconds: z.number(), flops: z.number() })),
     });
-    expect(z.object({ rows: z.array(row) }).parse(result).rows).toHaveLength(2);
+    const { rows } = z.object({ rows: z.array(row) }).parse(result);
+    expect(rows).toHaveLength(2);
+    for (const { ops, flops } of rows) {
+      expect(ops.reduce((sum, op) => sum + op.flops, 0)).toBe(flops);
+      expect(ops.map(({ op }) => op)).toContain('attentionBackward');
+    }
     const one = [
       'bench',
       'step',

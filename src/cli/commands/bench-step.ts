@@ -4,6 +4,7 @@ import { measurePeak } from '../../engine/native/peak.js';
 import { createPlannedModel, TrainingProgram, usualBatch } from '../../plan/index.js';
 import { formatBytes, formatCount, formatDuration } from '../../report/index.js';
 import { type StepReport, Trainer, type TrainingData, type TrainingSettings } from '../../train/index.js';
+import { type OpTime, OpTimes } from '../bench/op-times.js';
 import type { BenchStepValues } from '../command-options.js';
 import { instructionSet } from '../machine.js';
 import { medianAndSpread } from '../median.js';
@@ -33,6 +34,8 @@ interface StepBench {
   readonly ofPeak: number | null;
   /** The same step on the engine that computes nothing: what JavaScript itself takes. */
   readonly javascript: { readonly secondsPerStep: number; readonly share: number };
+  /** The longest first. */
+  readonly ops: readonly OpTime[];
 }
 
 /** `compact bench step`. */
@@ -47,6 +50,7 @@ export async function benchStep(values: BenchStepValues, output: Output): Promis
     rows.push(summarize(method, settings, measured[index], { dry, peak, first: measured[0] }));
   }
   tell(rows, output);
+  for (const row of rows) tellOps(row, output);
   output.result(values.methods ? { rows } : rows[0]);
   return undefined;
 }
@@ -82,6 +86,7 @@ async function chooseCandidates(values: BenchStepValues, { config }: ModelChoice
 
 interface Measurement {
   readonly reports: readonly StepReport[];
+  readonly ops: readonly OpTime[];
   readonly flops: number;
 }
 
@@ -101,19 +106,31 @@ async function measure(
   const trainers: Trainer[] = [];
   try {
     for (const { settings } of candidates) trainers.push(await openTrainer(settings, values));
-    const running = trainers.map((trainer) => ({ steps: trainer.run(), reports: [] as StepReport[] }));
+    const running = trainers.map((trainer) => ({
+      steps: trainer.run(),
+      times: new OpTimes(trainer.engine),
+      reports: [] as StepReport[],
+    }));
     for (let step = 0; step <= values.steps; step++) {
       if (values.engine === 'native') {
         peaks.push(measurePeak({ isa: instructionSet(values.engine), threads: threadsOf(values) }).f32);
       }
-      for (const [index, { steps, reports }] of running.entries()) {
+      for (const [index, { steps, times, reports }] of running.entries()) {
         progress.show(`${candidates[index].method}: step ${step} of ${values.steps}`);
-        const { value } = await steps.next();
-        if (value && step > 0) reports.push(value);
+        if (step === 0) {
+          await steps.next();
+          continue;
+        }
+        const { value } = await times.watch(() => steps.next());
+        if (value) reports.push(value);
       }
     }
     return {
-      measured: running.map(({ reports }, index) => ({ reports, flops: trainers[index].prediction.flops })),
+      measured: running.map(({ reports, times }, index) => ({
+        reports,
+        ops: times.summarize(),
+        flops: trainers[index].prediction.flops,
+      })),
       peak: peaks.length > 0 ? medianAndSpread(peaks).median : undefined,
     };
   } finally {
@@ -164,7 +181,7 @@ function randomData({ config, batch, sequenceLength }: TrainingSettings): Traini
 function summarize(
   method: string,
   { batch, accumulate, sequenceLength }: TrainingSettings,
-  { reports, flops }: Measurement,
+  { reports, ops, flops }: Measurement,
   { dry, peak, first }: { readonly dry: number; readonly peak: number | undefined; readonly first: Measurement },
 ): StepBench {
   const { median, spread } = medianAndSpread(reports.map(({ seconds }) => seconds));
@@ -182,6 +199,7 @@ function summarize(
     gflops,
     ofPeak: peak === undefined ? null : gflops / peak,
     javascript: { secondsPerStep: dry, share: dry / median },
+    ops,
   };
 }
 
@@ -191,7 +209,6 @@ function tell(rows: readonly StepBench[], output: Output): void {
     colAligns: ['left', ...Array.from({ length: 9 }, () => 'right' as const)],
     style: { head: [], border: [], compact: true },
   });
-  const percent = (fraction: number) => `${(100 * fraction).toFixed(1)} %`;
   for (const row of rows) {
     table.push([
       row.method,
@@ -207,4 +224,25 @@ function tell(rows: readonly StepBench[], output: Output): void {
     ]);
   }
   output.say(table.toString());
+}
+
+/** Less than this part of a step is not told. */
+const smallest = 0.001;
+
+function tellOps({ method, ops }: StepBench, output: Output): void {
+  const table = new Table({
+    head: [`ops of ${method}`, 'calls', 'time', 'share', 'GFLOP/s', 'GB/s'],
+    colAligns: ['left', ...Array.from({ length: 5 }, () => 'right' as const)],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { op, calls, seconds, share, flops, bytes } of ops) {
+    if (share < smallest) continue;
+    const rates = [flops, bytes].map((count) => (count > 0 ? (count / seconds / 1e9).toFixed(0) : ''));
+    table.push([op, calls, formatDuration(seconds), percent(share), ...rates]);
+  }
+  output.say(table.toString());
+}
+
+function percent(fraction: number): string {
+  return `${(100 * fraction).toFixed(1)} %`;
 }

@@ -138,7 +138,7 @@ struct NllLossBackwardCall {
 };
 
 struct CrossEntropyCall {
-  Stored stored;
+  Stored logitsStored, gradientStored;
   const void* logits;
   const int32_t* targets;
   float* loss;

@@ -252,13 +252,13 @@ void nllLossBackward(Runner& r) {
 
 void crossEntropy(Runner& r) {
   CrossEntropyCall c{};
-  c.stored = storedType(r.read);
+  c.logitsStored = storedType(r.read), c.gradientStored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent();
   c.scale = r.read.number();
-  c.logits = r.read.values(c.stored, r.read.product(c.rows, c.columns));
+  c.logits = r.read.values(c.logitsStored, r.read.product(c.rows, c.columns));
   c.targets = r.read.integers(c.rows);
   c.loss = r.read.floats(1);
-  c.dLogits = r.read.optionalValues(c.stored, r.read.product(c.rows, c.columns));
+  c.dLogits = r.read.optionalValues(c.gradientStored, r.read.product(c.rows, c.columns));
   c.scratch = r.read.floats(c.rows);
   checkIds(r.read, c.targets, c.rows, c.columns, true);
   if (r.ok()) r.kernels.crossEntropy(r.pool, c);

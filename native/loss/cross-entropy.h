@@ -10,8 +10,8 @@ namespace {
 constexpr int32_t ignoredTarget = -100;
 
 /** d = scale·(exp(x − lse) − onehot(target)), zeros where the target is ignored; d may be x. */
-template <class T>
-INLINE void gradientOfRow(const T* x, float logSum, int32_t target, float scale, T* d, int64_t columns) {
+template <class T, class D>
+INLINE void gradientOfRow(const T* x, float logSum, int32_t target, float scale, D* d, int64_t columns) {
   if (target == ignoredTarget) {
     forEachVec(columns, [&](auto, auto put) { put(d, zero()); });
     return;
@@ -55,19 +55,22 @@ void nllLossBackwardKernel(Pool* pool, const compact::NllLossBackwardCall& call)
 void crossEntropyKernel(Pool* pool, const compact::CrossEntropyCall& call) {
   const int64_t columns = call.columns;
   float* rowLogProbs = call.scratch;
-  withStorage(call.stored, [&](auto storage) {
-    using T = typename decltype(storage)::Type;
-    parallelRanges(pool, call.rows, rowGrain(columns), [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; row++) {
-        const T* x = from<T>(call.logits, row * columns);
-        const int32_t target = call.targets[row];
-        const bool counts = target != ignoredTarget;
-        const float logSum = counts ? rowLogSumExp(x, columns) : 0.0f;
-        rowLogProbs[row] = counts ? valueAt(x + target) - logSum : 0.0f;
-        if (call.dLogits != nullptr) {
-          gradientOfRow(x, logSum, target, static_cast<float>(call.scale), from<T>(call.dLogits, row * columns), columns);
+  withStorage(call.logitsStored, [&](auto logitsStorage) {
+    withStorage(call.gradientStored, [&](auto gradientStorage) {
+      using T = typename decltype(logitsStorage)::Type;
+      using D = typename decltype(gradientStorage)::Type;
+      parallelRanges(pool, call.rows, rowGrain(columns), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; row++) {
+          const T* x = from<T>(call.logits, row * columns);
+          const int32_t target = call.targets[row];
+          const bool counts = target != ignoredTarget;
+          const float logSum = counts ? rowLogSumExp(x, columns) : 0.0f;
+          rowLogProbs[row] = counts ? valueAt(x + target) - logSum : 0.0f;
+          if (call.dLogits != nullptr) {
+            gradientOfRow(x, logSum, target, static_cast<float>(call.scale), from<D>(call.dLogits, row * columns), columns);
+          }
         }
-      }
+      });
     });
   });
   double sum = 0;

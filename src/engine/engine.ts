@@ -242,7 +242,7 @@ function checkTensors<A>(op: OpName, spec: OpSpec<A>, args: A): void {
     if (output.access === 'read') continue;
     for (const other of present) {
       if (other === output || !overlap(output.tensor, other.tensor)) continue;
-      const same = firstByte(output.tensor) === firstByte(other.tensor);
+      const same = firstByte(output.tensor) === firstByte(other.tensor) && output.tensor.dtype === other.tensor.dtype;
       const allowed = spec.inPlace?.some(([out, input]) => out === output.name && input === other.name);
       const allowedReversed = spec.inPlace?.some(([out, input]) => out === other.name && input === output.name);
       if (!same || !(allowed || allowedReversed)) throw new ShapeError(`${op}: ${output.name} overlaps ${other.name}`);

@@ -20,7 +20,10 @@ function ofOp<K extends OpName>(op: K, all: AllCases): OpCases<K> {
   const choices = subsets(spec.storage ?? []);
   return {
     ...given,
-    cases: [...given.cases, ...choices.flatMap((groups) => cases.map((base) => stored(base, groups)))],
+    cases: [
+      ...given.cases,
+      ...choices.flatMap((groups) => cases.filter((base) => fits(base, groups)).map((base) => stored(base, groups))),
+    ],
     tolerance(operands, output, scalars) {
       const tolerance = given.tolerance(operands, output, scalars);
       const written = Object.entries<Operand>({ ...operands }).find(([name]) => name === output);
@@ -37,6 +40,12 @@ function isNotBf16({ dtype }: Operand): boolean {
 /** All choices of at least one of these. */
 function subsets<T>(all: readonly T[]): readonly (readonly T[])[] {
   return Array.from({ length: 2 ** all.length - 1 }, (_, bits) => all.filter((_, i) => ((bits + 1) >> i) & 1));
+}
+
+/** Whether what is written in place is stored like what it overwrites. */
+function fits<K extends OpName>({ inPlace }: OpCase<K>, groups: readonly (readonly string[])[]): boolean {
+  const chosen = groups.flat();
+  return new Set(inPlace?.map((name) => chosen.includes(name))).size < 2;
 }
 
 function stored<K extends OpName>(base: OpCase<K>, groups: readonly (readonly string[])[]): OpCase<K> {

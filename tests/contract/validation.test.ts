@@ -155,6 +155,16 @@ function expectOverlap(error: unknown, op: OpName, a: string, b: string): void {
 }
 
 describe('an engine', () => {
+  it('refuses to write in place what takes other bytes than what it overwrites', () => {
+    using engine = testEngine();
+    const logits = allocate(engine, [2, 3], 'f32');
+    const [targets, loss] = [allocate(engine, [2], 'i32'), allocate(engine, [1], 'f32')];
+    const run = () =>
+      engine.run('crossEntropy', { logits, targets, loss, dLogits: { ...logits, dtype: 'bf16' }, scale: 1 });
+    expect(run).toThrow('crossEntropy: dLogits overlaps logits');
+    releaseAll(engine, { logits, targets, loss });
+  });
+
   it('refuses to free a tensor twice', () => {
     using engine = testEngine();
     const tensor = allocate(engine, [3], 'f32', 'layers.0.mlp');

@@ -69,7 +69,8 @@ export const nllLossBackward: OpSpec<NllLossBackwardArgs> = {
 
 /**
  * The three ops above in one pass over a chunk of logits: loss += −scale·Σ log p(target), and, where `dLogits` is given,
- * dLogits = scale·(softmax − onehot). `dLogits` is normally the logits themselves.
+ * dLogits = scale·(softmax − onehot). `dLogits` is normally the logits themselves, or, in a bf16 model, whose logits are f32, a
+ * bf16 tensor: its products with the head's weights then run at the speed of bf16.
  */
 export interface CrossEntropyArgs {
   /** [C, V]. */
@@ -85,7 +86,7 @@ export interface CrossEntropyArgs {
 
 export const crossEntropy: OpSpec<CrossEntropyArgs> = {
   access: { logits: 'read', targets: 'read', loss: 'update', dLogits: 'write' },
-  storage: [['logits', 'dLogits']],
+  storage: [['logits'], ['dLogits']],
   inPlace: [['dLogits', 'logits']],
   check({ logits, targets, loss, dLogits }) {
     const [rows, columns] = matrix('crossEntropy logits', logits);

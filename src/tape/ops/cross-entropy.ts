@@ -17,7 +17,8 @@ export interface LossTarget {
 /**
  * Head and cross-entropy in chunks of tokens: the N×V logits never exist. The scale is known in forward, so the head's and
  * the hidden states' gradients are formed there, chunk by chunk, at no extra flops; backward only passes them on. A chunk of
- * logits is f32 whatever the model is stored in: it is small, and logits of 10 in bf16 are off by up to 0.03.
+ * logits is f32 whatever the model is stored in: it is small, and logits of 10 in bf16 are off by up to 0.03. Their gradient
+ * is stored like the model: over the logits in f32, beside them in bf16, where it is multiplied by weights and hidden states of bf16.
  *
  * @param hidden [N, n]
  * @param head [V, n]
@@ -46,10 +47,16 @@ export function fusedLinearCrossEntropy(
     role: 'workspace',
     name: `${slot}.logits_chunk`,
   });
+  const { dtype } = hidden.tensor;
+  const apart = training && dtype !== logits.dtype;
+  const dLogits = apart
+    ? engine.allocate({ shape: logits.shape, dtype, role: 'workspace', name: `${slot}.logits_chunk.gradient` })
+    : logits;
   for (let start = 0; start < tokens; start += largest) {
     const count = Math.min(largest, tokens - start);
     const h = rows(hidden.tensor, start, count);
     const y = rows(logits, 0, count);
+    const dy = rows(dLogits, 0, count);
     engine.run('gemm', { a: h, b: table, transB: true, out: y });
     if (bias) engine.run('addBias', { x: y, bias: bias.tensor, out: y });
     engine.run('crossEntropy', {
@@ -57,18 +64,19 @@ export function fusedLinearCrossEntropy(
       targets: rows(targets, start, count),
       loss,
       scale,
-      ...(training && { dLogits: y }),
+      ...(training && { dLogits: dy }),
     });
-    if (dHidden) engine.run('gemm', { a: y, b: table, out: rows(dHidden, start, count) });
+    if (dHidden) engine.run('gemm', { a: dy, b: table, out: rows(dHidden, start, count) });
     if (training && bias?.trainable) {
-      tape.addToParameterGradient(bias, (sum) => engine.run('columnSum', { x: y, out: sum }));
+      tape.addToParameterGradient(bias, (sum) => engine.run('columnSum', { x: dy, out: sum }));
     }
     if (training && head.trainable) {
       tape.addParameterGradient(head, table.shape, (out, accumulate) =>
-        engine.run('gemm', { a: y, b: h, transA: true, out, accumulate }),
+        engine.run('gemm', { a: dy, b: h, transA: true, out, accumulate }),
       );
     }
   }
+  if (apart) engine.release(dLogits);
   engine.release(logits);
   if (!training) return;
   if (dHidden) tape.passGradient(hidden, dHidden);

@@ -16,8 +16,8 @@ struct BackwardScratch {
   float *keyTiles, *keyRows, *valueTiles, *queryPanels, *queryRows, *outPanels, *outRows;
   /** dk and dv of the task's keys, [keys, d]. */
   float *keySums, *valueSums;
-  /** (P∘M)ᵀ and dSᵀ as [keys, queries], and the same packed as A with queries as depth. */
-  float *weights, *slopes, *weightTiles, *slopeTiles;
+  /** qᵀk and do·vᵀ as [keys, queries], then what they become; and (P∘M)ᵀ and dSᵀ with queries as depth. */
+  float *weights, *slopes, *weightsByQuery, *slopesByQuery;
   float *logSumExp, *rowSums;
   int32_t *firstKeys, *endKeys;
 
@@ -28,7 +28,7 @@ struct BackwardScratch {
     float** const operands[] = {&keyTiles,  &keyRows,   &valueTiles, &queryPanels, &queryRows,
                                 &outPanels, &outRows,   &keySums,    &valueSums};
     for (float** piece : operands) *piece = cursor.take(operand);
-    float** const tiles[] = {&weights, &slopes, &weightTiles, &slopeTiles};
+    float** const tiles[] = {&weights, &slopes, &weightsByQuery, &slopesByQuery};
     for (float** piece : tiles) *piece = cursor.take(tile);
     logSumExp = cursor.take(attentionQueries);
     rowSums = cursor.take(attentionQueries);
@@ -59,31 +59,42 @@ struct Backward {
 };
 
 /**
- * (P∘M)ᵀ from scores and dSᵀ from P and do·vᵀ, both in place, scale included in dSᵀ.
+ * (P∘M)ᵀ from scores and dSᵀ from P and do·vᵀ, scale included in dSᵀ.
  *
  * @param firstRow index into logSumExp of the tile's first query
  */
-INLINE void scoreGradients(const AttentionShape& s, const BackwardScratch& scratch, int64_t firstRow, int64_t firstKey,
-                           int64_t keys, int64_t diagonal, const KeyRanges& ranges) {
+template <class Gradients>
+INLINE void scoreGradients(const AttentionShape& s, const BackwardScratch& scratch, const Gradients& gradients,
+                           int64_t firstRow, int64_t firstKey, int64_t keys, int64_t diagonal, const KeyRanges& ranges) {
   const Vec factor = set(s.scale), keptFactor = set(s.keptFactor);
   for (int part = 0; part < queryVecs; part++) {
     const Vec logSumExp = load(scratch.logSumExp + part * lanes), rowSum = load(scratch.rowSums + part * lanes);
     KeptKeys kept(s, firstRow + part * lanes * s.heads, firstKey);
+    auto out = gradients.columns(part * lanes);
     for (int64_t key = 0; key < keys; key++) {
-      float* weight = scratch.weights + key * attentionQueries + part * lanes;
-      float* slope = scratch.slopes + key * attentionQueries + part * lanes;
-      Vec p = exponential(sub(mul(factor, load(weight)), logSumExp));
+      const int64_t place = key * attentionQueries + part * lanes;
+      Vec p = exponential(sub(mul(factor, load(scratch.weights + place)), logSumExp));
       if (key > diagonal) p = select(seesKey(key - diagonal, part), p, zero());
       if (ranges.first != nullptr) p = select(outsideRange(ranges, firstKey + key, part), zero(), p);
-      Vec used = p, dProbability = load(slope);
+      Vec used = p, dProbability = load(scratch.slopes + place);
       if (!kept.all()) {
         const Vec mask = select(kept.next(key), keptFactor, zero());
         used = mul(mask, p);
         dProbability = mul(mask, dProbability);
       }
-      store(weight, used);
-      store(slope, mul(factor, mul(p, sub(dProbability, rowSum))));
+      out.put(key, used, mul(factor, mul(p, sub(dProbability, rowSum))));
     }
+    out.end(keys);
+  }
+}
+
+/** Rows of keys, 64 queries each, as an A operand that sums over `queries` of them: a matrix [steps][64 keys]. */
+template <class Source>
+INLINE void transposeRows(const typename Source::Element* rows, int64_t keys, int64_t queries, float* to) {
+  for (int64_t key = 0; key < keys; key += lanes) {
+    const auto* x = rows + key * attentionQueries;
+    if (keys - key >= lanes) packTransposing<Source>(x, attentionQueries, lanes, queries, to + key, attentionKeys);
+    else packTransposing<Source>(x, attentionQueries, static_cast<int>(keys - key), queries, to + key, attentionKeys);
   }
 }
 
@@ -98,31 +109,40 @@ INLINE void storeRows(const float* sums, int64_t sumStep, T* out, int64_t step, 
 }
 
 /** 64 keys against 64 queries of one head that see some of them: adds to the sums of dk and dv, and in its turn to dq. */
-template <class T>
+template <class T, class Scores>
 INLINE void attendTile(const Backward<T>& all, int64_t batch, int64_t head, int64_t firstQuery, int64_t firstKey,
                        int64_t keys, const KeyRanges& ranges, bool first, const BackwardScratch& scratch) {
+  using Arithmetic = typename Scores::Arithmetic;
   const AttentionShape& s = all.call.shape;
   const int64_t d = s.headWidth, queries = smaller(attentionQueries, s.queryLength - firstQuery);
   const HeadRows<const T> query = queryRows(s, from<T>(all.call.query, 0), batch, head);
   const HeadRows<const T> dOut = queryRows(s, from<T>(all.call.dOut, 0), batch, head);
-  packPanels(query.from(firstQuery, true), d, queries, scratch.queryPanels);
-  packPanels(query.from(firstQuery, false), queries, d, scratch.queryRows);
-  packPanels(dOut.from(firstQuery, true), d, queries, scratch.outPanels);
-  packPanels(dOut.from(firstQuery, false), queries, d, scratch.outRows);
+  Arithmetic::packB(query.from(firstQuery, true), d, queries, scratch.queryPanels);
+  Arithmetic::packB(query.from(firstQuery, false), queries, d, scratch.queryRows);
+  Arithmetic::packB(dOut.from(firstQuery, true), d, queries, scratch.outPanels);
+  Arithmetic::packB(dOut.from(firstQuery, false), queries, d, scratch.outRows);
   for (int64_t i = 0; i < attentionQueries; i++) {
     const int64_t row = (batch * s.queryLength + firstQuery + smaller(i, queries - 1)) * s.heads + head;
     scratch.logSumExp[i] = all.call.logSumExp[row];
     scratch.rowSums[i] = all.rowSums[row];
   }
-  multiplyPacked({scratch.keyTiles, 0}, scratch.queryPanels, keys, queries, d, scratch.weights, attentionQueries, false);
-  multiplyPacked({scratch.valueTiles, 0}, scratch.outPanels, keys, queries, d, scratch.slopes, attentionQueries, false);
+  multiplyPacked<Arithmetic>({scratch.keyTiles, 0}, scratch.queryPanels, keys, queries, d, scratch.weights, attentionQueries,
+                             false);
+  multiplyPacked<Arithmetic>({scratch.valueTiles, 0}, scratch.outPanels, keys, queries, d, scratch.slopes, attentionQueries,
+                             false);
   const int64_t diagonal = s.causal ? firstQuery + s.keyLength - s.queryLength - firstKey : s.keyLength;
   const int64_t firstRow = (batch * s.queryLength + firstQuery) * s.heads + head;
-  scoreGradients(s, scratch, firstRow, firstKey, keys, diagonal, ranges);
-  packTiles({scratch.weights, attentionQueries, false}, keys, queries, scratch.weightTiles);
-  packTiles({scratch.slopes, attentionQueries, false}, keys, queries, scratch.slopeTiles);
-  multiplyPacked({scratch.weightTiles, 0}, scratch.outRows, keys, d, queries, scratch.valueSums, d, !first);
-  multiplyPacked({scratch.slopeTiles, 0}, scratch.queryRows, keys, d, queries, scratch.keySums, d, !first);
+  // The transposes leave room for rows that are not written over the scores: a step of them is two queries.
+  constexpr int64_t room = attentionQueries * attentionKeys / 2;
+  const typename Scores::Gradients gradients(scratch.weights, scratch.slopes, scratch.weightsByQuery + room,
+                                             scratch.slopesByQuery + room);
+  scoreGradients(s, scratch, gradients, firstRow, firstKey, keys, diagonal, ranges);
+  transposeRows<typename Scores::Source>(gradients.weightRows(), keys, queries, scratch.weightsByQuery);
+  transposeRows<typename Scores::Source>(gradients.slopeRows(), keys, queries, scratch.slopesByQuery);
+  multiplyPacked<Arithmetic>({scratch.weightsByQuery, attentionKeys}, scratch.outRows, keys, d, queries, scratch.valueSums, d,
+                             !first);
+  multiplyPacked<Arithmetic>({scratch.slopesByQuery, attentionKeys}, scratch.queryRows, keys, d, queries, scratch.keySums, d,
+                             !first);
 
   const int64_t queryBlocks = ceilDiv(s.queryLength, attentionQueries);
   int32_t* turn = all.turns + (batch * s.heads + head) * queryBlocks + firstQuery / attentionQueries;
@@ -130,8 +150,8 @@ INLINE void attendTile(const Backward<T>& all, int64_t batch, int64_t head, int6
   const int32_t position = static_cast<int32_t>(firstKey / attentionKeys - ranges.from / attentionKeys);
   awaitTurn(turn, position);
   // The first keys that any of these queries sees start dq.
-  multiplyPacked({scratch.slopes, attentionQueries}, scratch.keyRows, queries, d, keys, sums.row(firstQuery), sums.step,
-                 position > 0);
+  multiplyPacked<Arithmetic>({scratch.slopes, attentionQueries}, scratch.keyRows, queries, d, keys, sums.row(firstQuery),
+                             sums.step, position > 0);
   if (sizeof(T) == 2 && firstKey + attentionKeys >= ranges.to) {
     const HeadRows<T> dQuery = queryRows(s, from<T>(all.call.dQuery, 0), batch, head);
     storeRows(sums.row(firstQuery), sums.step, dQuery.row(firstQuery), dQuery.step, queries, d);
@@ -140,17 +160,18 @@ INLINE void attendTile(const Backward<T>& all, int64_t batch, int64_t head, int6
 }
 
 /** 64 keys of one key/value head of one sequence, against all queries that see any of them. */
-template <class T>
+template <class T, class Scores>
 INLINE void attendKeys(const Backward<T>& all, int64_t batch, int64_t keyValueHead, int64_t firstKey,
                        const BackwardScratch& scratch) {
+  using Arithmetic = typename Scores::Arithmetic;
   const AttentionShape& s = all.call.shape;
   const int64_t d = s.headWidth, group = s.heads / s.keyValueHeads;
   const int64_t keys = smaller(attentionKeys, s.keyLength - firstKey);
   const HeadRows<const T> key = keyRows(s, from<T>(all.call.key, 0), batch, keyValueHead);
   const HeadRows<const T> value = keyRows(s, from<T>(all.call.value, 0), batch, keyValueHead);
-  packTiles(key.from(firstKey, false), keys, d, scratch.keyTiles);
-  packPanels(key.from(firstKey, false), keys, d, scratch.keyRows);
-  packTiles(value.from(firstKey, false), keys, d, scratch.valueTiles);
+  Arithmetic::packA(key.from(firstKey, false), keys, d, scratch.keyTiles);
+  Arithmetic::packB(key.from(firstKey, false), keys, d, scratch.keyRows);
+  Arithmetic::packA(value.from(firstKey, false), keys, d, scratch.valueTiles);
   bool first = true;
   for (int64_t head = keyValueHead * group; head < (keyValueHead + 1) * group; head++) {
     for (int64_t firstQuery = 0; firstQuery < s.queryLength; firstQuery += attentionQueries) {
@@ -158,7 +179,7 @@ INLINE void attendKeys(const Backward<T>& all, int64_t batch, int64_t keyValueHe
       const KeyRanges ranges = loadKeyRanges(all.call.keyRanges, batch * s.queryLength + firstQuery, queries,
                                              visibleKeys(s, firstQuery + queries), scratch.firstKeys, scratch.endKeys);
       if (firstKey >= ranges.to || firstKey + keys <= ranges.from) continue;
-      attendTile(all, batch, head, firstQuery, firstKey, keys, ranges, first, scratch);
+      attendTile<T, Scores>(all, batch, head, firstQuery, firstKey, keys, ranges, first, scratch);
       first = false;
     }
   }
@@ -170,24 +191,22 @@ INLINE void attendKeys(const Backward<T>& all, int64_t batch, int64_t keyValueHe
   storeRows(scratch.valueSums, d, dValue.row(firstKey), dValue.step, keys, d);
 }
 
-void attentionBackwardKernel(Pool* pool, const compact::AttentionBackwardCall& call) {
+template <class T, class Scores>
+INLINE void attendBackward(Pool* pool, const compact::AttentionBackwardCall& call) {
   const AttentionShape& s = call.shape;
   const int64_t rows = s.batch * s.queryLength, d = s.headWidth, chains = s.batch * s.keyValueHeads;
-  withStorage(call.stored, [&](auto storage) {
-    using T = typename decltype(storage)::Type;
-    const Backward<T> all(call);
-    const T *dOut = from<T>(call.dOut, 0), *out = from<T>(call.out, 0);
-    parallelRanges(pool, rows, rowGrain(s.heads * d), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin * s.heads; i < end * s.heads; i++) call.scratch[i] = dotProduct(dOut + i * d, out + i * d, d);
-    });
-    const int64_t turns = s.batch * s.heads * ceilDiv(s.queryLength, attentionQueries);
-    for (int64_t i = 0; i < turns; i++) all.turns[i] = 0;
-    // Tasks next to each other belong to different heads, where there are several, and need not wait.
-    parallelBlocks(pool, ceilDiv(s.keyLength, attentionKeys) * chains, [&](int64_t block, int thread) {
-      const int64_t chain = block % chains;
-      attendKeys(all, chain / s.keyValueHeads, chain % s.keyValueHeads, block / chains * attentionKeys,
-                 BackwardScratch(call, all.threadScratch, thread));
-    });
+  const Backward<T> all(call);
+  const T *dOut = from<T>(call.dOut, 0), *out = from<T>(call.out, 0);
+  parallelRanges(pool, rows, rowGrain(s.heads * d), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin * s.heads; i < end * s.heads; i++) call.scratch[i] = dotProduct(dOut + i * d, out + i * d, d);
+  });
+  const int64_t turns = s.batch * s.heads * ceilDiv(s.queryLength, attentionQueries);
+  for (int64_t i = 0; i < turns; i++) all.turns[i] = 0;
+  // Tasks next to each other belong to different heads, where there are several, and need not wait.
+  parallelBlocks(pool, ceilDiv(s.keyLength, attentionKeys) * chains, [&](int64_t block, int thread) {
+    const int64_t chain = block % chains;
+    attendKeys<T, Scores>(all, chain / s.keyValueHeads, chain % s.keyValueHeads, block / chains * attentionKeys,
+                          BackwardScratch(call, all.threadScratch, thread));
   });
 }
 

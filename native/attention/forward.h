@@ -16,11 +16,12 @@ struct OnlineSoftmax {
 };
 
 /**
- * Turns scores Sᵀ [keys, 64] into exp(scale·s − max) in place, updates max and sum, and writes to `shrink` the factors by
- * which what was summed with the old max has to be multiplied. What dropout drops counts in the sum, and becomes 0.
+ * Turns scores Sᵀ [keys, 64] into exp(scale·s − max), as an operand, in place, updates max and sum, and writes to `shrink` the
+ * factors by which what was summed with the old max has to be multiplied. What dropout drops counts in the sum, and becomes 0.
  *
  * @param firstRow index into logSumExp of the tile's first query
  */
+template <class Scores>
 INLINE void softmaxTile(const AttentionShape& s, OnlineSoftmax& state, float* scores, int64_t firstRow, int64_t firstKey,
                         int64_t keys, int64_t diagonal, const KeyRanges& ranges, float* shrink) {
   for (int part = 0; part < queryVecs; part++) {
@@ -37,11 +38,13 @@ INLINE void softmaxTile(const AttentionShape& s, OnlineSoftmax& state, float* sc
     }
     Vec total = zero();
     KeptKeys kept(s, firstRow + part * lanes * s.heads, firstKey);
+    typename Scores::Column probabilities{column};
     for (int64_t key = 0; key < keys; key++) {
       const Vec p = exponential(sub(load(column + key * attentionQueries), largest));
-      store(column + key * attentionQueries, kept.all() ? p : select(kept.next(key), p, zero()));
+      probabilities.put(key, kept.all() ? p : select(kept.next(key), p, zero()));
       total = add(total, p);
     }
+    probabilities.end(keys);
     const Vec old = exponential(sub(state.largest[part], largest));
     store(shrink + part * lanes, old);
     state.sum[part] = fma(state.sum[part], old, total);
@@ -75,9 +78,10 @@ struct ForwardScratch {
 };
 
 /** 64 queries (fewer at the end) of one head over all keys that they see. */
-template <class T>
+template <class T, class Scores>
 INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int64_t head, int64_t firstQuery,
                           const ForwardScratch& scratch) {
+  using Arithmetic = typename Scores::Arithmetic;
   const AttentionShape& s = call.shape;
   const int64_t d = s.headWidth, keyValueHead = head / (s.heads / s.keyValueHeads);
   const HeadRows<const T> query = queryRows(s, from<T>(call.query, 0), batch, head);
@@ -87,7 +91,7 @@ INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int
   const KeyRanges ranges = loadKeyRanges(call.keyRanges, batch * s.queryLength + firstQuery, queries,
                                          visibleKeys(s, firstQuery + queries), scratch.firstKeys, scratch.endKeys);
   const int64_t start = ranges.from / attentionKeys * attentionKeys;
-  packPanels(query.from(firstQuery, true), d, queries, scratch.queries);
+  Arithmetic::packB(query.from(firstQuery, true), d, queries, scratch.queries);
   const int64_t filled = roundUp(queries, tileColumns);
   OnlineSoftmax state;
   for (int part = 0; part < queryVecs; part++) {
@@ -96,9 +100,9 @@ INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int
   }
   for (int64_t first = start; first < ranges.to; first += attentionKeys) {
     const int64_t keys = smaller(attentionKeys, ranges.to - first);
-    packTiles(key.from(first, false), keys, d, scratch.keys);
-    packPanels(value.from(first, false), keys, d, scratch.values);
-    multiplyPacked({scratch.keys, 0}, scratch.queries, keys, filled, d, scratch.scores, attentionQueries, false);
+    Arithmetic::packA(key.from(first, false), keys, d, scratch.keys);
+    Arithmetic::packB(value.from(first, false), keys, d, scratch.values);
+    multiplyPacked<Arithmetic>({scratch.keys, 0}, scratch.queries, keys, filled, d, scratch.scores, attentionQueries, false);
     // Lanes without a query: any finite score does, their sums are never read.
     for (int64_t row = 0; row < keys && filled < attentionQueries; row++) {
       for (int64_t lane = filled; lane < attentionQueries; lane += lanes) {
@@ -107,9 +111,10 @@ INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int
     }
     const int64_t diagonal = s.causal ? firstQuery + s.keyLength - s.queryLength - first : s.keyLength;
     const int64_t firstRow = (batch * s.queryLength + firstQuery) * s.heads + head;
-    softmaxTile(s, state, scratch.scores, firstRow, first, keys, diagonal, ranges, scratch.factors);
+    softmaxTile<Scores>(s, state, scratch.scores, firstRow, first, keys, diagonal, ranges, scratch.factors);
     if (first > start) scaleRows(scratch.sums, d, scratch.factors, queries, d);
-    multiplyPacked({scratch.scores, attentionQueries}, scratch.values, queries, d, keys, scratch.sums, d, first > start);
+    multiplyPacked<Arithmetic>({scratch.scores, attentionQueries}, scratch.values, queries, d, keys, scratch.sums, d,
+                               first > start);
   }
   float logSumExp[attentionQueries];
   for (int part = 0; part < queryVecs; part++) {
@@ -127,16 +132,14 @@ INLINE void attendQueries(const compact::AttentionCall& call, int64_t batch, int
 }
 
 /** One block per (sequence, head, 64 queries); the last queries, which see most keys, come first. */
-void attentionKernel(Pool* pool, const compact::AttentionCall& call) {
+template <class T, class Scores>
+INLINE void attend(Pool* pool, const compact::AttentionCall& call) {
   const AttentionShape& s = call.shape;
   const int64_t queryBlocks = ceilDiv(s.queryLength, attentionQueries), sequences = s.batch * s.heads;
-  withStorage(call.stored, [&](auto storage) {
-    using T = typename decltype(storage)::Type;
-    parallelBlocks(pool, queryBlocks * sequences, [&](int64_t block, int thread) {
-      const int64_t queryBlock = queryBlocks - 1 - block / sequences, sequence = block % sequences;
-      attendQueries<T>(call, sequence / s.heads, sequence % s.heads, queryBlock * attentionQueries,
-                       ForwardScratch(call, thread));
-    });
+  parallelBlocks(pool, queryBlocks * sequences, [&](int64_t block, int thread) {
+    const int64_t queryBlock = queryBlocks - 1 - block / sequences, sequence = block % sequences;
+    attendQueries<T, Scores>(call, sequence / s.heads, sequence % s.heads, queryBlock * attentionQueries,
+                             ForwardScratch(call, thread));
   });
 }
 

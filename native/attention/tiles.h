@@ -1,8 +1,7 @@
 // What forward and backward share. Scores are computed transposed, Sᵀ [keys, queries]: a vector then holds sixteen queries,
 // so softmax needs no sums across lanes, and Pᵀ is at once the A operand of every product that sums over keys.
 #pragma once
-#include "../gemm/pack.h"
-#include "../gemm/tile.h"
+#include "../gemm/multiply.h"
 #include "../storage/stored.h"
 #include "../threads/parallel.h"
 #include "attention-blocks.h"
@@ -57,20 +56,22 @@ INLINE int64_t visibleKeys(const AttentionShape& s, int64_t queryEnd) {
 
 /**
  * out [rows, columns] (row step `step`) = Σ over depth of A·B, plus what `out` holds if `accumulate`; A as tiles or as a
- * matrix [depth][rows], B packed in panels.
+ * matrix [steps][rows], B packed in panels.
  */
+template <class Arithmetic>
 INLINE void multiplyPacked(TileSource a, const float* b, int64_t rows, int64_t columns, int64_t depth, float* out,
                            int64_t step, bool accumulate) {
+  const int64_t steps = ceilDiv(depth, Arithmetic::elementsPerStep);
   for (int64_t j = 0; j < columns; j += tileColumns) {
     TileCall tile{};
-    tile.b = b + j * depth;
-    tile.depth = depth;
+    tile.b = b + j * steps;
+    tile.depth = steps;
     tile.c = out + j;
     tile.cStride = step;
     tile.base = accumulate ? out + j : nullptr;
     tile.baseStride = step;
     tile.columns = static_cast<int>(smaller(tileColumns, columns - j));
-    multiplyPanel(a, rows, tile);
+    multiplyPanel<typename Arithmetic::Products>(a, rows, tile);
   }
 }
 

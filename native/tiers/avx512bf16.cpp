@@ -1,6 +1,9 @@
-// AVX-512 with products of bf16: only a product of two bf16 matrices differs from the AVX-512 tier.
+// AVX-512 with products of bf16: only products of two bf16 matrices, also within attention, differ from the AVX-512 tier.
 #define COMPACT_TIER compact_avx512bf16
 #define COMPACT_AVX512
+#include "../attention/backward.h"
+#include "../attention/forward.h"
+#include "../attention/pair-scores.h"
 #include "../gemm/pairs.h"
 #include "../peak/stopwatch.h"
 #include "tiers.h"
@@ -11,6 +14,16 @@ namespace {
 void gemmOrPairs(Pool* pool, const compact::GemmCall& call) {
   if (call.aType == Stored::bf16 && call.bType == Stored::bf16) multiply<PairArithmetic>(pool, call);
   else compact::avx512Kernels.gemm(pool, call);
+}
+
+void attentionOrPairs(Pool* pool, const compact::AttentionCall& call) {
+  if (call.stored == Stored::bf16) attend<uint16_t, PairScores>(pool, call);
+  else compact::avx512Kernels.attention(pool, call);
+}
+
+void attentionBackwardOrPairs(Pool* pool, const compact::AttentionBackwardCall& call) {
+  if (call.stored == Stored::bf16) attendBackward<uint16_t, PairScores>(pool, call);
+  else compact::avx512Kernels.attentionBackward(pool, call);
 }
 
 double peakPairs() {
@@ -42,6 +55,8 @@ KernelTable avx512Bf16Kernels() {
   KernelTable table = avx512Kernels;
   table.name = "avx512bf16";
   table.gemm = compact_avx512bf16::gemmOrPairs;
+  table.attention = compact_avx512bf16::attentionOrPairs;
+  table.attentionBackward = compact_avx512bf16::attentionBackwardOrPairs;
   return table;
 }
 

@@ -12,14 +12,21 @@ export type Operands<K extends OpName> = {
 /** Arguments of an op that are no tensors. */
 export type Scalars<K extends OpName> = Omit<OpArgs[K], TensorArgument<OpArgs[K]>>;
 
+/** Instruction sets whose bits may differ from those of the others; with the reason. */
+export interface OwnBits {
+  readonly tiers: readonly Isa[];
+  readonly because: string;
+  /** How much further from the reference they may be, beside the op's tolerance. */
+  readonly absolute?: number;
+}
+
 export interface OpCase<K extends OpName> {
   readonly label: string;
   readonly operands: Operands<K>;
   readonly scalars: Scalars<K>;
   /** `[output, input]` that are one tensor. */
   readonly inPlace?: readonly [string, string];
-  /** Instruction sets whose bits may differ from those of the others; with the reason. */
-  readonly ownBits?: { readonly tiers: readonly Isa[]; readonly because: string };
+  readonly ownBits?: OwnBits;
   /** Factor on the op's tolerance where the case is harder than the rule; with the reason. */
   readonly looser?: { readonly factor: number; readonly because: string };
 }
@@ -36,6 +43,8 @@ export interface OpCases<K extends OpName> {
   readonly tolerance: (operands: Operands<K>, output: string, scalars: Scalars<K>) => Tolerance;
   /** Why the tolerance is what it is. */
   readonly because: string;
+  /** Of the cases whose tensors are stored in bf16. */
+  readonly ownBitsInBf16?: (scalars: Scalars<K>) => OwnBits;
   /** Inputs that follow from other inputs, for example what the forward pass would have left. */
   readonly prepare?: (operands: Operands<K>, scalars: Scalars<K>, label: string) => Promise<Partial<Operands<K>>>;
 }

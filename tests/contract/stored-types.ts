@@ -22,7 +22,9 @@ function ofOp<K extends OpName>(op: K, all: AllCases): OpCases<K> {
     ...given,
     cases: [
       ...given.cases,
-      ...choices.flatMap((groups) => cases.filter((base) => fits(base, groups)).map((base) => stored(base, groups))),
+      ...choices.flatMap((groups) =>
+        cases.filter((base) => fits(base, groups)).map((base) => stored(base, groups, given.ownBitsInBf16)),
+      ),
     ],
     tolerance(operands, output, scalars) {
       const tolerance = given.tolerance(operands, output, scalars);
@@ -48,13 +50,18 @@ function fits<K extends OpName>({ inPlace }: OpCase<K>, groups: readonly (readon
   return new Set(inPlace?.map((name) => chosen.includes(name))).size < 2;
 }
 
-function stored<K extends OpName>(base: OpCase<K>, groups: readonly (readonly string[])[]): OpCase<K> {
+function stored<K extends OpName>(
+  base: OpCase<K>,
+  groups: readonly (readonly string[])[],
+  ownBits: OpCases<K>['ownBitsInBf16'],
+): OpCase<K> {
   const operands = Object.entries<Operand>({ ...base.operands }).map(([name, operand]): [string, Operand] => [
     name,
     groups.some((group) => group.includes(name)) ? { ...operand, dtype: 'bf16' } : operand,
   ]);
   return {
     ...base,
+    ...(ownBits && { ownBits: ownBits(base.scalars) }),
     label: `${base.label}, bf16 ${groups.map(([first]) => first)}`,
     operands: Object.fromEntries(operands) as unknown as Operands<K>,
     // A key that ops without stochastic rounding do not look at.

@@ -36,6 +36,10 @@ export interface AttentionShape {
 /**
  * Attention by online softmax: o = softmax(scale·q·kᵀ)·v without ever holding the T×T scores, and the log-sum-exp of every
  * score row, from which backward rebuilds the probabilities.
+ *
+ * Sums are f32. Where the tensors are bf16, `avx512bf16` multiplies by the processor's products of pairs, here and in backward:
+ * probabilities and the gradients of scores are rounded to bf16 before they are multiplied, as flash attention does, and the bits
+ * are that instruction set's own (see `GemmArgs`).
  */
 export interface AttentionArgs extends AttentionShape {
   /** [B·Tq, heads·d]. */

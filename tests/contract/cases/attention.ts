@@ -1,5 +1,5 @@
 import { createReferenceEngine } from '../../../src/engine/reference/reference-engine.js';
-import { epsilon32, type OpCase, type OpCases, type Operands, type Scalars } from '../op-case.js';
+import { epsilon32, type OpCase, type OpCases, type Operands, type OwnBits, type Scalars } from '../op-case.js';
 import { given, normal, type Operand, output, valuesOf } from '../operands.js';
 
 interface Situation {
@@ -165,6 +165,18 @@ function roundings(
   return (Math.sqrt(width) + Math.sqrt((longest * heads) / keyValueHeads) + 8) / (1 - (dropout?.probability ?? 0));
 }
 
+/**
+ * Probabilities of at most 1 and their gradients, of about 1 with the scale, are rounded to bf16, by up to 2^-9 of each; a sum of
+ * them times numbers of about 1 is off by some deviations of that, and by as many times more as dropout multiplies what it keeps.
+ */
+function ofPairs({ heads, keyValueHeads, dropout }: Scalars<'attention'>): OwnBits {
+  return {
+    tiers: ['avx512bf16'],
+    because: 'products of pairs take probabilities and their gradients as bf16',
+    absolute: (8 * 2 ** -9 * Math.sqrt(heads / keyValueHeads)) / (1 - (dropout?.probability ?? 0)),
+  };
+}
+
 export const attentionCases: OpCases<'attention'> = {
   cases: situations.map(forward),
   tolerance: (operands, _, shape) => ({
@@ -172,6 +184,7 @@ export const attentionCases: OpCases<'attention'> = {
     relative: 4 * epsilon32,
   }),
   because: 'outputs are averages of values of about 1; √d roundings in a score, √T in a sum over keys',
+  ownBitsInBf16: ofPairs,
 };
 
 export const attentionBackwardCases: OpCases<'attentionBackward'> = {
@@ -182,6 +195,7 @@ export const attentionBackwardCases: OpCases<'attentionBackward'> = {
     return { absolute: size * 0.5 * roundings(operands, shape) * epsilon32, relative: 8 * epsilon32 };
   },
   because: 'score gradients are about √d, the size of do·v; roundings as in the forward pass',
+  ownBitsInBf16: ofPairs,
   prepare: forwardResults,
 };
 

@@ -16,13 +16,24 @@ const python = process.env.COMPACT_BENCH_PYTHON ?? 'python3';
  * @property {string | undefined} missing why it cannot run, and the command that changes this
  */
 
-/** @returns {Starter} our own engine with these methods, joined by +, on the workload's threads or so many */
-export function compact(methods, threads) {
+/**
+ * Our own engine.
+ *
+ * @param {string} methods joined by +
+ * @param {{ threads?: number, projection?: string }} options instead of the workload's threads, and of gaussian projections
+ * @returns {Starter}
+ */
+export function compact(methods, options = {}) {
+  const { threads, projection } = options;
   return {
-    name: threads ? `${methods}, ${threads} thread${threads > 1 ? 's' : ''}` : methods,
+    name: [
+      methods,
+      ...(projection ? [projection] : []),
+      ...(threads ? [`${threads} thread${threads > 1 ? 's' : ''}`] : []),
+    ].join(', '),
     command: process.execPath,
     args: [join(here, 'peers', 'compact.mjs')],
-    options: { methods, ...(threads && { threads }) },
+    options: { methods, ...options },
     environment: {},
     missing: existsSync(join(here, '..', 'dist', 'index.js')) ? undefined : 'not built: npm run build',
   };

@@ -4,7 +4,7 @@ import { makePlan, Trainer } from '../../dist/index.js';
 import { tokenIds } from '../inputs.mjs';
 import { serve } from '../protocol.mjs';
 
-await serve(async (workload, { methods, threads = workload.threads }) => {
+await serve(async (workload, { methods, threads = workload.threads, projection }) => {
   const { batch, seq, vocab, layers } = workload;
   const config = {
     modelType: 'llama',
@@ -24,7 +24,7 @@ await serve(async (workload, { methods, threads = workload.threads }) => {
   const trainer = await Trainer.open({
     settings: {
       config,
-      plan: makePlan(methods.split('+'), { layers, dtype: workload.dtype }),
+      plan: makePlan(methods.split('+'), { layers, dtype: workload.dtype, ...(projection && { projection }) }),
       batch,
       accumulate: 1,
       sequenceLength: seq,
@@ -40,7 +40,7 @@ await serve(async (workload, { methods, threads = workload.threads }) => {
   const steps = trainer.run();
   let peak = 0;
   return {
-    settings: { node: process.version, methods, optimizer: 'AdamW', threads },
+    settings: { node: process.version, methods, ...(projection && { projection }), optimizer: 'AdamW', threads },
     step: async () => {
       const { value } = await steps.next();
       peak = value.memory.peak;

@@ -36,16 +36,28 @@ export class Ledger {
   readonly #liveByRole = zeroes();
   #byRoleAtPeak = zeroes();
   #peakByRole = zeroes();
-  readonly #byName = new Map<string, number>();
+  /** By serial number. Names are looked at when they are asked for: a dry run makes too many for sums by name. */
+  readonly #storages = new Map<number, Storage>();
   #recorder: ((event: LedgerEvent) => void) | undefined;
 
   get live(): number {
     return this.#live;
   }
 
+  /** High-water mark of the total since the last `resetPeak`. */
+  get peak(): number {
+    return this.#peak;
+  }
+
+  /** Bytes on the slower tier. */
+  get host(): number {
+    return this.#liveByRole.host;
+  }
+
   allocate(storage: Storage): void {
     this.#live += storage.bytes;
-    this.#add(storage.role, storage.name, storage.bytes);
+    this.#storages.set(storage.id, storage);
+    this.#add(storage.role, storage.bytes);
     this.#recorder?.({
       kind: 'allocate',
       id: storage.id,
@@ -61,16 +73,17 @@ export class Ledger {
 
   free(storage: Storage): void {
     this.#live -= storage.bytes;
-    this.#add(storage.role, storage.name, -storage.bytes);
+    this.#storages.delete(storage.id);
+    this.#add(storage.role, -storage.bytes);
     this.#recorder?.({ kind: 'free', id: storage.id });
   }
 
   /** Books a storage under another role and name, for example when a value in flight becomes a saved one. */
   relabel(storage: Storage, role: Role, name: string): void {
-    this.#add(storage.role, storage.name, -storage.bytes);
+    this.#add(storage.role, -storage.bytes);
     storage.role = role;
     storage.name = name;
-    this.#add(role, name, storage.bytes);
+    this.#add(role, storage.bytes);
     this.#recorder?.({ kind: 'relabel', id: storage.id, role, name });
   }
 
@@ -104,7 +117,9 @@ export class Ledger {
 
   /** Live bytes by name, largest first. */
   liveByName(): readonly { readonly name: string; readonly bytes: number }[] {
-    return [...this.#byName].map(([name, bytes]) => ({ name, bytes })).sort((a, b) => b.bytes - a.bytes);
+    const byName = new Map<string, number>();
+    for (const { name, bytes } of this.#storages.values()) byName.set(name, (byName.get(name) ?? 0) + bytes);
+    return [...byName].map(([name, bytes]) => ({ name, bytes })).sort((a, b) => b.bytes - a.bytes);
   }
 
   /** Hands every later event to `recorder`, until called with undefined. */
@@ -112,12 +127,9 @@ export class Ledger {
     this.#recorder = recorder;
   }
 
-  #add(role: Role, name: string, bytes: number): void {
+  #add(role: Role, bytes: number): void {
     this.#liveByRole[role] += bytes;
     if (this.#liveByRole[role] > this.#peakByRole[role]) this.#peakByRole[role] = this.#liveByRole[role];
-    const ofName = (this.#byName.get(name) ?? 0) + bytes;
-    if (ofName === 0) this.#byName.delete(name);
-    else this.#byName.set(name, ofName);
   }
 }
 

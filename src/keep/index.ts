@@ -3,6 +3,7 @@
  * The forms in which saved tensors are kept, sketches and their projections.
  */
 
+export { blockOf } from './block-of.js';
 export { type DataBasis, dataBases, leadingDirections, renewBasis } from './data-basis.js';
 export { type Form, formNames, forms, isRestorable, isSketchForm, storesTensor } from './form.js';
 export { Offloader } from './offloading.js';

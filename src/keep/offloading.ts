@@ -1,5 +1,6 @@
 import { type DType, type Engine, rows, type Spill, type SpilledTensor, type Tensor } from '../engine/index.js';
 import type { Kept, Value } from '../tape/index.js';
+import { blockOf } from './block-of.js';
 import { keepEncodedValue } from './restoring.js';
 
 /** A tensor on the slower tier, on its way there, or on its way back. */
@@ -99,10 +100,4 @@ export class Offloader {
     items?.delete(item);
     if (items?.size === 0) this.#items.delete(item.block);
   }
-}
-
-/** Number of the block that a slot belongs to. */
-function blockOf(slot: string): number | undefined {
-  const [, number] = /(?:^|\.)(?:layers?|h)\.(\d+)\./.exec(slot) ?? [];
-  return number === undefined ? undefined : Number(number);
 }

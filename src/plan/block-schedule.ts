@@ -1,9 +1,8 @@
 import { deriveKey, permutation } from '../engine/index.js';
+import { blockOf } from '../keep/index.js';
 import type { Parameter } from '../tape/index.js';
 import type { BlockCoordinatePlan } from './memory-plan.js';
 
-/** Number of the transformer block in a weight's name: `layers.3.` of LLaMA, `layer.3.` of BERT, `h.3.` of GPT-2. */
-const blockNumber = /(?:^|\.)(?:layers?|h)\.(\d+)\./;
 const isEmbedding = /embed|\bwte\.|\bwpe\./;
 
 /**
@@ -53,8 +52,8 @@ function blocksOf(parameters: readonly Parameter[]): readonly (readonly Paramete
   const inner = new Map<number, Parameter[]>();
   const rest: Parameter[] = [];
   for (const parameter of parameters) {
-    const number = blockNumber.exec(parameter.name)?.[1];
-    if (number !== undefined) inner.set(Number(number), [...(inner.get(Number(number)) ?? []), parameter]);
+    const number = blockOf(parameter.name);
+    if (number !== undefined) inner.set(number, [...(inner.get(number) ?? []), parameter]);
     else if (isEmbedding.test(parameter.name)) embeddings.push(parameter);
     else rest.push(parameter);
   }

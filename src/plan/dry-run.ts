@@ -2,14 +2,17 @@ import { createDryEngine, type LedgerEvent, type LedgerReading } from '../engine
 import type { SlotRecord } from '../keep/index.js';
 import type { ModelConfig } from '../models/index.js';
 import { addWork, subtractWork, type Work, WorkLog } from './cost/work.js';
-import { type HostBatch, usualBatch } from './host-batch.js';
+import { DryProgram } from './dry-program.js';
+import { foldBlocks } from './fold.js';
+import type { HostBatch } from './host-batch.js';
 import { type PackedLayout, packLayout, type Repetition } from './layout.js';
 import type { MemoryPlan } from './memory-plan.js';
 import { createPlannedModel } from './planned-model.js';
 import { type ProgramOptions, TrainingProgram } from './training-program.js';
+import { UnfoldedAccount } from './unfold.js';
 
 /** What is to be predicted. */
-export interface PredictionRequest extends Omit<ProgramOptions, 'onSlot' | 'onMicroBatch'> {
+export interface PredictionRequest extends Omit<ProgramOptions, 'onSlot' | 'onParameter' | 'onMicroBatch'> {
   readonly config: ModelConfig;
   readonly plan: MemoryPlan;
   /** Sequences per micro-batch. */
@@ -57,58 +60,99 @@ export interface DryRun {
  * the second on, when all gradients are there, each is like the one before.
  */
 export async function dryRun(request: PredictionRequest): Promise<DryRun> {
-  const { config, plan, batch, sequenceLength, accumulate } = request;
-  const largest = request.largest ?? usualBatch(config, batch, sequenceLength);
-  const slots = new Map<string, SlotRecord>();
-  using engine = createDryEngine({ threads: request.threads });
-  const recorded = () => {
-    const events: LedgerEvent[] = [];
-    engine.ledger.record((event) => events.push(event));
-    return events;
-  };
-  const log = new WorkLog();
   const seen: { readonly events: number; readonly work: Work }[] = [];
-  let step: readonly LedgerEvent[] = [];
-  const persistent = recorded();
-  using model = createPlannedModel(engine, config, sequenceLength, plan);
-  using program = new TrainingProgram(engine, model, plan, {
-    ...request,
-    onSlot: (record) => slots.set(record.slot, record),
-    onMicroBatch: () => seen.push({ events: step.length, work: log.work }),
+  const log = new WorkLog();
+  let events: LedgerEvent[] = [];
+  using program = new DryProgram(request, {
+    onEvent: (event) => events.push(event),
+    onMicroBatch: () => seen.push({ events: events.length, work: log.work }),
   });
-  const [first, ...others] = program.variants;
-  step = recorded();
-  engine.observe((call) => log.add(call));
-  const microBatches = Array.from({ length: Math.min(accumulate, 2) }, () => largest);
-  await program.step(microBatches, { step: first, learningRate: 0 });
-  engine.observe(undefined);
+  /** The events so far; from here on they are of another phase. */
+  const ended = (): readonly LedgerEvent[] => {
+    const phase = events;
+    events = [];
+    return phase;
+  };
+  const persistent = ended();
+  program.observe((call) => log.add(call));
+  const [usual, ...others] = program.variants;
+  await program.step(usual);
+  program.observe(undefined);
+  const step = ended();
   const [from, to = from] = seen;
-  const times = accumulate - microBatches.length;
-  const otherSteps: LedgerEvent[][] = [];
+  const times = request.accumulate - program.microBatches;
+  const otherSteps: (readonly LedgerEvent[])[] = [];
   for (const other of others) {
-    engine.ledger.record(undefined);
     await program.moveTo(other);
-    otherSteps.push(recorded());
-    await program.step(microBatches, { step: other, learningRate: 0 });
+    ended();
+    await program.step(other);
+    otherSteps.push(ended());
   }
-  const resampling = recorded();
-  // Twice the gap: one of the steps may have made the projections of the first already.
-  await program.moveTo(2 * (plan.sketches?.updateGap ?? 0));
-  const evaluation = recorded();
-  await program.evaluate(largest);
-  engine.ledger.record(undefined);
+  await program.resample();
+  const resampling = ended();
+  await program.evaluate();
+  const evaluation = ended();
   return {
-    memory: engine.ledger.read(),
-    persistentBytes: engine.ledger.live,
+    memory: program.ledger.read(),
+    persistentBytes: program.ledger.live,
     events: { persistent, step, otherSteps, resampling, evaluation },
     repetition: { from: from.events, to: to.events, times },
-    variant: first,
+    variant: usual,
     work: addWork(log.work, subtractWork(to.work, from.work), times),
-    slots: [...slots.values()],
+    slots: program.slots,
     offloadBytes: program.offloadBytes,
     // At the end of forward all of it is there.
-    movedBytes: accumulate * program.offloadBytes,
+    movedBytes: request.accumulate * program.offloadBytes,
   };
+}
+
+/** What the steps of a run take: as much of a dry run as depends on how slots are kept. */
+export interface DrySteps extends Pick<DryRun, 'work' | 'slots' | 'movedBytes' | 'persistentBytes'> {
+  /** High-water mark of the ledger, in bytes. */
+  readonly peak: number;
+}
+
+/**
+ * One step of each variant, without lifetimes: what a search for plans asks many times. Blocks that do the same are run once
+ * and counted as often as they come, which gives the same numbers; `slots` are those of the blocks that were run.
+ */
+export async function drySteps(request: PredictionRequest): Promise<DrySteps> {
+  const { request: folded, multiplicities } = foldBlocks(request) ?? { request, multiplicities: [] };
+  let account: UnfoldedAccount | undefined;
+  // The second micro-batch stands for all that follow the first.
+  let again = 1;
+  using program = new DryProgram(folded, {
+    onSlot: ({ slot }) => account?.reach(slot),
+    onParameter: (name) => account?.reach(name),
+    onMicroBatch: (index) => {
+      account?.moveOn();
+      again = index === 0 && request.accumulate > 1 ? request.accumulate - 1 : 1;
+    },
+  });
+  account = new UnfoldedAccount(program.ledger, multiplicities);
+  const log = new WorkLog();
+  program.observe((call) => log.add(call, again * account.multiplicity));
+  await program.step(program.variants[0]);
+  program.observe(undefined);
+  for (const other of program.variants.slice(1)) {
+    account.moveOn();
+    await program.step(other);
+  }
+  account.moveOn();
+  const { live, peak, hostPeak } = account.read();
+  const movedBytes = request.accumulate * hostPeak;
+  return { peak, persistentBytes: live, work: log.work, slots: program.slots, movedBytes };
+}
+
+/**
+ * Most bytes, beyond those that live as long as the run, of what is done between steps: resampling and evaluation. They do not
+ * depend on how slots are kept.
+ */
+export async function dryPauses(request: PredictionRequest): Promise<number> {
+  using program = new DryProgram(request);
+  await program.resample();
+  await program.evaluate();
+  return program.ledger.peak - program.ledger.live;
 }
 
 /**

@@ -61,7 +61,9 @@ export function shapeKey(host: HostBatch): string {
 /** Targets that the loss of this batch is a sum over. */
 export function countPredicted({ targets }: HostBatch): number {
   if (targets instanceof Float32Array) return targets.length;
-  return targets.reduce((count, target) => (target >= 0 ? count + 1 : count), 0);
+  let count = 0;
+  for (let i = 0; i < targets.length; i++) if (targets[i] >= 0) count += 1;
+  return count;
 }
 
 /** The batch as tensors, valid during `body`. */

@@ -34,6 +34,8 @@ export interface ProgramOptions {
   /** Seed of projections, dropout and stochastic rounding. */
   readonly seed: number;
   readonly onSlot?: (record: SlotRecord) => void;
+  /** Told of each parameter whose gradient is complete or looked at, or which is updated. */
+  readonly onParameter?: (name: string) => void;
   /** Told of each micro-batch, by its number in the step, when its backward is over. */
   readonly onMicroBatch?: (index: number) => void;
   /** Where the plan's offloaded tensors go. */
@@ -71,6 +73,7 @@ export class TrainingProgram implements Disposable {
   readonly #clip: number | undefined;
   readonly #turns: BlockSchedule | undefined;
   readonly #seed: number;
+  readonly #onParameter: ((name: string) => void) | undefined;
   readonly #onMicroBatch: ((index: number) => void) | undefined;
 
   constructor(engine: Engine, model: TrainableModel, plan: MemoryPlan, options: ProgramOptions) {
@@ -86,6 +89,7 @@ export class TrainingProgram implements Disposable {
     this.#plan = plan;
     this.#clip = options.clip;
     this.#seed = options.seed;
+    this.#onParameter = options.onParameter;
     this.#onMicroBatch = options.onMicroBatch;
     this.#resolved = resolvePlan(plan, model);
     if (plan.blockCoordinate) {
@@ -155,7 +159,10 @@ export class TrainingProgram implements Disposable {
       const scale = 1 / microBatches.reduce((tokens, microBatch) => tokens + countPredicted(microBatch), 0);
       const loss = zeroLoss(this.#engine);
       const turn = this.#turnContext(context);
-      const onGradient = fused ? (parameter: Parameter) => this.optimizer.update(parameter, turn) : undefined;
+      const onGradient = (parameter: Parameter) => {
+        this.#onParameter?.(parameter.name);
+        if (fused) this.optimizer.update(parameter, turn);
+      };
       for (const [index, microBatch] of microBatches.entries()) {
         this.#keeper.moveTo({ step: context.step, microBatch: index });
         const dropout = new DropoutKeys(this.#seed, context.step * microBatches.length + index);
@@ -238,10 +245,17 @@ export class TrainingProgram implements Disposable {
 
   #updateAll(context: StepContext): void {
     const { parameters } = this.#model;
-    const gradientScale = this.#clip === undefined ? undefined : clipFactor(this.#engine, parameters, this.#clip);
-    for (const parameter of parameters) {
+    const visited = () => this.#visit(parameters);
+    const gradientScale = this.#clip === undefined ? undefined : clipFactor(this.#engine, visited(), this.#clip);
+    for (const parameter of visited()) {
       this.optimizer.update(parameter, { ...context, ...(gradientScale && { gradientScale }) });
     }
     if (gradientScale) this.#engine.release(gradientScale);
+  }
+  *#visit(parameters: readonly Parameter[]): Generator<Parameter> {
+    for (const parameter of parameters) {
+      this.#onParameter?.(parameter.name);
+      yield parameter;
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { type Form, isRestorable, type SlotRecord } from '../../keep/index.js';
+import { Pricer } from '../cost/price-step.js';
 import { type KernelRates, stepSeconds } from '../cost/rates.js';
-import { type DryRun, dryRun, type PredictionRequest } from '../dry-run.js';
+import type { DrySteps, PredictionRequest } from '../dry-run.js';
 import type { MemoryPlan } from '../memory-plan.js';
 import { isFormOf } from '../precision.js';
 import { type Priced, paretoFront, pricePerByte } from './frontier.js';
@@ -38,11 +39,11 @@ const block = 'layers.0.';
  */
 export async function blockPatterns(
   request: PredictionRequest,
-  rates: KernelRates,
+  pricer: Pricer,
   besides: readonly Form[],
 ): Promise<readonly BlockPattern[]> {
   const single = oneBlock(request);
-  const start = await dryRun(single);
+  const start = await pricer.steps(single);
   const { dtype } = request.plan.precision;
   const choices = choicesOf(
     start.slots,
@@ -55,7 +56,7 @@ export async function blockPatterns(
     if (found) return found;
     const rules = (first: number, last: number) => rulesOf(choices, picks, first, last);
     const plan = { ...single.plan, slots: [...single.plan.slots, ...rules(0, 0)] };
-    const explored = { picks, rules, ...priced(await dryRun({ ...single, plan }), rates) };
+    const explored = { picks, rules, ...priced(await pricer.steps({ ...single, plan }), pricer.rates) };
     known.set(key, explored);
     return explored;
   };
@@ -82,8 +83,9 @@ export async function formPrices(
   rates: KernelRates,
   besides: readonly Form[],
 ): Promise<readonly FormPrice[]> {
+  const pricer = new Pricer(rates);
   const single = oneBlock(request);
-  const start = await dryRun(single);
+  const start = await pricer.steps(single);
   const choices = choicesOf(start.slots, besides);
   const everything = priced(start, rates);
   const layers = request.config.numHiddenLayers;
@@ -93,7 +95,7 @@ export async function formPrices(
       if (pick === 0) continue;
       const rules = rulesOf(choices, choices.map(() => 0).with(index, pick), 0, 0);
       const plan = { ...single.plan, slots: [...single.plan.slots, ...rules] };
-      const { bytes, seconds } = priced(await dryRun({ ...single, plan }), rates);
+      const { bytes, seconds } = priced(await pricer.steps({ ...single, plan }), rates);
       prices.push({
         slots,
         form,
@@ -116,7 +118,7 @@ function oneBlock(request: PredictionRequest): PredictionRequest {
   };
 }
 
-function priced(run: DryRun, rates: KernelRates): Priced {
+function priced(run: DrySteps, rates: KernelRates): Priced {
   const bytes = run.slots.reduce((sum, slot) => (slot.slot.startsWith(block) ? sum + slot.bytes : sum), 0);
   return { bytes, seconds: stepSeconds(run, rates) };
 }

@@ -1,5 +1,4 @@
-import { type PricedStep, priceStep } from '../cost/price-step.js';
-import type { KernelRates } from '../cost/rates.js';
+import type { PricedStep, Pricer } from '../cost/price-step.js';
 import type { PredictionRequest } from '../dry-run.js';
 import type { MemoryPlan } from '../memory-plan.js';
 import type { BlockPattern } from './block-patterns.js';
@@ -22,7 +21,7 @@ export type Patterns = () => Promise<readonly BlockPattern[]>;
  */
 export class Climb {
   readonly #request: PredictionRequest;
-  readonly #rates: KernelRates;
+  readonly #pricer: Pricer;
   readonly #patterns: Patterns;
   readonly #fastest: () => Promise<PricedPlan>;
   readonly #inputBytes: number;
@@ -36,7 +35,7 @@ export class Climb {
    */
   constructor(
     request: PredictionRequest,
-    rates: KernelRates,
+    pricer: Pricer,
     patterns: Patterns,
     fastest: () => Promise<PricedPlan>,
     inputBytes: number,
@@ -44,7 +43,7 @@ export class Climb {
     this.#fastest = fastest;
     this.#inputBytes = inputBytes;
     this.#request = request;
-    this.#rates = rates;
+    this.#pricer = pricer;
     this.#patterns = patterns;
   }
 
@@ -119,7 +118,7 @@ export class Climb {
     const known = this.#seen.get(rung);
     if (known) return known;
     const plan = planOf(this.#request.plan, rung);
-    const priced = priceStep({ ...this.#request, plan }, this.#rates).then((price) => ({ plan, ...price }));
+    const priced = this.#pricer.price({ ...this.#request, plan }).then((price) => ({ plan, ...price }));
     this.#seen.set(rung, priced);
     return priced;
   }

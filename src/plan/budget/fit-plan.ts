@@ -1,5 +1,5 @@
 import { bytesPerElement, InputError } from '../../engine/index.js';
-import { priceStep } from '../cost/price-step.js';
+import { Pricer } from '../cost/price-step.js';
 import type { KernelRates } from '../cost/rates.js';
 import type { PredictionRequest } from '../dry-run.js';
 import { type Prediction, predict } from '../predict.js';
@@ -47,11 +47,12 @@ const attempts = 4;
  * @throws InputError with the smallest budget that would do, if this one is too small
  */
 export async function fitPlan(request: PredictionRequest, options: FitOptions): Promise<FittedPlan> {
-  const tiers = preparePaths(request, options);
+  const pricer = new Pricer(options.rates);
+  const tiers = preparePaths(request, options.allow, pricer);
   const fastestSeconds = (await tiers[0][0].paths[0].climb.fastest()).seconds;
   let best: Finished | undefined;
   for (const tier of tiers) {
-    const found = await fitAmong(tier, options);
+    const found = await fitAmong(tier, options.budget, pricer);
     if (found && (!best || found.seconds * exactTolerance < best.seconds)) best = found;
     if (best && best.seconds <= exactTolerance * fastestSeconds) break;
   }
@@ -66,13 +67,13 @@ const exactTolerance = 1.02;
 type Finished = Omit<FittedPlan, 'fastestSeconds'>;
 
 /** The cheapest plan of these paths whose arena fits too, if there is one. */
-async function fitAmong(chains: readonly Chain[], options: FitOptions): Promise<Finished | undefined> {
-  let target = options.budget;
+async function fitAmong(chains: readonly Chain[], budget: number, pricer: Pricer): Promise<Finished | undefined> {
+  let target = budget;
   for (let attempt = 0; attempt < attempts; attempt++) {
     const best = await cheapest(chains, target);
     if (!best) return undefined;
-    const one = await finish(await widenLoss(best, target, options.rates));
-    const excess = one.prediction.arenaBytes - options.budget;
+    const one = await finish(await widenLoss(best, target, pricer));
+    const excess = one.prediction.arenaBytes - budget;
     if (excess <= 0) return one;
     target -= excess;
   }
@@ -104,7 +105,11 @@ interface Candidate {
 }
 
 /** Paths by tier, from what changes least: exact ones, then approximate ones, the coarsest last. */
-function preparePaths(request: PredictionRequest, { rates, allow }: FitOptions): readonly (readonly Chain[])[] {
+function preparePaths(
+  request: PredictionRequest,
+  allow: ReadonlySet<Allowance>,
+  pricer: Pricer,
+): readonly (readonly Chain[])[] {
   const variants = variantsOf(request, allow);
   const fastest = new Memo<PricedPlan>();
   const patterns = new Memo<readonly BlockPattern[]>();
@@ -121,7 +126,7 @@ function preparePaths(request: PredictionRequest, { rates, allow }: FitOptions):
         const parts = accumulate / request.accumulate;
         const ofBlocks = () =>
           patterns.of(`${JSON.stringify([base.slots, base.sketches])} ${forms}`, () =>
-            blockPatterns({ ...request, plan: base }, rates, forms),
+            blockPatterns({ ...request, plan: base }, pricer, forms),
           );
         for (const chunk of lossChunksFor({ ...variant, plan: base })) {
           for (const update of updates) {
@@ -131,10 +136,10 @@ function preparePaths(request: PredictionRequest, { rates, allow }: FitOptions):
             const price = () =>
               fastest.of(`${key} ${parts}`, async () => ({
                 plan: changed.plan,
-                ...(await priceStep(changed, rates)),
+                ...(await pricer.price(changed)),
               }));
             const ofPart = async () => (await ofBlocks()).map(part(parts));
-            const climb = new Climb(changed, rates, ofPart, price, inputsAway ? 0 : inputBytes(changed));
+            const climb = new Climb(changed, pricer, ofPart, price, inputsAway ? 0 : inputBytes(changed));
             const chain = chains.get(chainKey) ?? [];
             chain.push({ request: changed, climb, fastestOnly: updates.length > 1 && update === 'after' });
             chains.set(chainKey, chain);
@@ -235,13 +240,13 @@ async function smallest(chains: readonly Chain[]): Promise<Candidate> {
 }
 
 /** More rows of logits at a time make matrix products faster, where there is room for them. */
-async function widenLoss(best: Candidate, budget: number, rates: KernelRates): Promise<Candidate> {
+async function widenLoss(best: Candidate, budget: number, pricer: Pricer): Promise<Candidate> {
   const { plan } = best.priced;
   const { batch, sequenceLength } = best.path.request;
   for (const chunk of [4096, 2048, 1024, 512]) {
     if (plan.loss.form === 'full' || chunk <= plan.loss.chunk || chunk > batch * sequenceLength) continue;
     const wider = { ...plan, loss: { form: 'fused' as const, chunk } };
-    const priced = await priceStep({ ...best.path.request, plan: wider }, rates);
+    const priced = await pricer.price({ ...best.path.request, plan: wider });
     if (priced.peak <= budget && priced.seconds < best.priced.seconds)
       return { ...best, priced: { plan: wider, ...priced } };
   }

@@ -23,16 +23,17 @@ export class WorkLog {
     return [...this.#byKind.values()].map((entry) => ({ ...entry }));
   }
 
-  add({ op, bf16, flops, bytes }: OpCall): void {
+  /** @param times how often the call comes */
+  add({ op, bf16, flops, bytes }: OpCall, times = 1): void {
     const kind = kindOf({ op, bf16 });
     let entry = this.#byKind.get(kind);
     if (!entry) {
       entry = { op, bf16, calls: 0, flops: 0, bytes: 0 };
       this.#byKind.set(kind, entry);
     }
-    entry.calls += 1;
-    entry.flops += flops;
-    entry.bytes += bytes;
+    entry.calls += times;
+    entry.flops += times * flops;
+    entry.bytes += times * bytes;
   }
 }
 

@@ -296,7 +296,8 @@ struct OrthonormalizeCall {
 };
 
 struct QuantizeCall {
-  const float* x;
+  Stored stored;
+  const void* x;
   uint8_t* codes;
   uint16_t* scales;  // bf16: step and minimum of each group
   int64_t count;
@@ -305,61 +306,71 @@ struct QuantizeCall {
 };
 
 struct DequantizeCall {
+  Stored stored;
   const uint8_t* codes;
   const uint16_t* scales;
-  float* out;
+  void* out;
   int64_t count;
   int64_t bits;
 };
 
 struct SlopeCodesCall {
-  const float* x;
+  Stored stored;
+  const void* x;
   uint8_t* codes;
   int64_t count;
   float thresholds[3];
 };
 
 struct SlopeBackwardCall {
+  Stored stored;
   const uint8_t* codes;
-  const float* dy;
-  float* dx;
+  const void* dy;
+  void* dx;
   int64_t count;
   float levels[4];
 };
 
 struct SiluCall {
-  const float* x;
-  float* out;
+  Stored stored;
+  const void* x;
+  void* out;
   int64_t count;
 };
 
 struct MultiplyCall {
-  const float *a, *b;
-  float* out;
+  Stored stored;
+  const void *a, *b;
+  void* out;
   int64_t count;
 };
 
 struct ScaleColumnsCall {
-  float* x;
-  const float* factors;
+  Stored stored, factorsStored;
+  void* x;
+  const void* factors;
   int64_t rows, columns;
 };
 
 struct SubtokenDirectionCall {
-  const float* x;
+  Stored stored;
+  const void* x;
   float* out;
   int64_t tokens, width, size;
 };
 
 struct SubtokenProjectCall {
-  const float *x, *direction;
-  float* out;
+  Stored stored;
+  const void* x;
+  const float* direction;
+  void* out;
   int64_t tokens, width, size;
 };
 
 struct SubtokenExpandCall {
+  Stored stored;
   const float *coefficients, *direction;
-  float* out;
+  void* out;
   int64_t rows, width, size;
   float factor;
   bool accumulate;
@@ -373,8 +384,9 @@ struct FastProjection {
 };
 
 struct FastMatrixCall {
+  Stored stored;
   FastProjection projection;
-  float* out;
+  void* out;
   float* scratch;
 };
 
@@ -397,7 +409,9 @@ struct FastExpandCall {
 };
 
 struct SingularVectorsCall {
-  float *x, *out;
+  Stored outStored;
+  float* x;
+  void* out;
   int64_t rows, columns, wanted;
   float* scratch;
 };
@@ -406,15 +420,18 @@ struct SingularVectorsCall {
 enum class Channels : int32_t { rows = 0, columns = 1, tensor = 2 };
 
 struct ChannelScaleCall {
-  float* x;
-  const float *projected, *direction;
+  Stored stored, projectedStored;
+  void* x;
+  const void *projected, *direction;
   int64_t rows, columns, projectedRows, projectedColumns;
   Channels channels;
   float* scratch;
 };
 
 struct LimitGrowthCall {
-  float *x, *previous;
+  Stored stored;
+  void* x;
+  float* previous;
   int64_t count;
   double factor;
   float* scratch;
@@ -427,62 +444,73 @@ struct StreamCall {
 };
 
 struct LayerNormCall {
-  const float *x, *weight, *bias;
-  float *out, *mean, *rstd;
+  Stored stored;
+  const void *x, *weight, *bias;
+  void* out;
+  float *mean, *rstd;
   int64_t tokens, width;
   float epsilon;
 };
 
 struct LayerNormBackwardCall {
-  const float *x, *mean, *rstd, *weight, *dy;
-  float *dx, *dWeight, *dBias;  // dWeight and dBias may be null
+  Stored stored;
+  const void *x, *weight, *dy;
+  const float *mean, *rstd;
+  void *dx, *dWeight, *dBias;  // dWeight and dBias may be null
   int64_t tokens, width;
   bool accumulate;
   float* scratch;
 };
 
 struct GeluCall {
-  const float* x;
-  float* out;
+  Stored stored;
+  const void* x;
+  void* out;
   int64_t count;
   bool exact;
 };
 
 struct GeluBackwardCall {
-  const float *x, *dy;
-  float* dx;
+  Stored stored;
+  const void *x, *dy;
+  void* dx;
   int64_t count;
   bool exact;
 };
 
 struct TanhCall {
-  const float* x;
-  float* out;
+  Stored stored;
+  const void* x;
+  void* out;
   int64_t count;
 };
 
 struct TanhBackwardCall {
-  const float *y, *dy;
-  float* dx;
+  Stored stored;
+  const void *y, *dy;
+  void* dx;
   int64_t count;
 };
 
 struct AddBiasCall {
-  const float *x, *bias;
-  float* out;
+  Stored stored, biasStored;
+  const void *x, *bias;
+  void* out;
   int64_t rows, columns;
 };
 
 struct ColumnSumCall {
-  const float* x;
-  float* out;
+  Stored xStored, outStored;
+  const void* x;
+  void* out;
   int64_t rows, columns;
   float* scratch;
 };
 
 struct DropoutCall {
-  const float *x, *residual;  // residual may be null
-  float* out;
+  Stored stored;
+  const void *x, *residual;  // residual may be null
+  void* out;
   uint8_t* mask;  // may be null
   int64_t rows, columns;
   uint32_t threshold, key0, key1;
@@ -490,16 +518,20 @@ struct DropoutCall {
 };
 
 struct DropoutBackwardCall {
-  const float* dy;
+  Stored stored;
+  const void* dy;
   const uint8_t* mask;
-  float* dx;
+  void* dx;
   int64_t count;
   float factor;
 };
 
 struct SquaredErrorCall {
-  const float *predictions, *targets;
-  float *loss, *dPredictions;  // dPredictions may be null
+  Stored stored;
+  const void* predictions;
+  const float* targets;
+  float* loss;
+  void* dPredictions;  // may be null
   int64_t count;
   double scale;
 };

@@ -3,18 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
-import { createModel, openSafetensors } from '../src/models/index.js';
+import { createModel, type ModelConfig, openSafetensors } from '../src/models/index.js';
 import { predict } from '../src/plan/index.js';
 import { Trainer } from '../src/train/index.js';
 import {
   adamSettings,
   gradientOf,
   oddConfig,
+  oddSizes,
   relativeError,
   runPass,
   tinyBatch,
+  tinyBert,
   tinyConfig,
+  tinyGpt2,
   tinyPlan,
+  tinyRoberta,
 } from './support/tiny.js';
 import { engineHere, runAll, type TinySettings, tinyData, tinySettings } from './support/training.js';
 
@@ -57,25 +61,39 @@ describe('bf16 halves', () => {
   });
 });
 
+/** Small models of each kind; initial weights that are not too small for gradients to be more than noise. */
+const kinds: readonly (readonly [string, ModelConfig])[] = [
+  ['a LLaMA', oddConfig],
+  ['a BERT', { ...tinyBert, ...oddSizes }],
+  ['a BERT for a regression', { ...tinyBert, ...oddSizes, head: 'regression', labels: ['score'] }],
+  ['a RoBERTa for masked tokens', { ...tinyRoberta, ...oddSizes, head: 'masked-lm' }],
+  ['a GPT-2', { ...tinyGpt2, ...oddSizes }],
+];
+
 describe('gradients in bf16', () => {
-  it.each(['lean', 'full', 'checkpoint'])('are those in f32 up to rounding: %s', async (methods) => {
+  const cases = kinds.flatMap(([name, config]) =>
+    ['lean', 'full', 'checkpoint'].map((methods): [string, string, ModelConfig] => [methods, name, config]),
+  );
+  it.each(cases)('are those in f32 up to rounding: %s of %s', async (methods, _, config) => {
     using engine = createReferenceEngine();
-    const batches = [tinyBatch(oddConfig, 2, 6)];
+    const batches = [tinyBatch(config, 2, 6)];
     const weights = new Map<string, Float64Array>();
-    const narrow = await runPass(engine, oddConfig, tinyPlan(methods, oddConfig, bf16), batches, {
+    const narrow = await runPass(engine, config, tinyPlan(methods, config, bf16), batches, {
       prepare: async (model) => {
         for (const { name, tensor } of model.parameters) {
           weights.set(name, Float64Array.from(await engine.read(tensor)));
         }
       },
     });
-    const wide = await runPass(engine, oddConfig, tinyPlan(methods, oddConfig), batches, {
+    const wide = await runPass(engine, config, tinyPlan(methods, config), batches, {
       prepare: (model) => {
         for (const { name, tensor } of model.parameters) engine.write(tensor, weights.get(name) ?? new Float64Array());
       },
     });
-    expect(Math.abs(narrow.loss - wide.loss)).toBeLessThan(0.03);
+    expect(Math.abs(narrow.loss - wide.loss)).toBeLessThan(0.03 * Math.max(1, wide.loss));
     for (const name of wide.gradients.keys()) {
+      // A bias of keys moves all scores of a query alike: its gradient is 0 but for rounding.
+      if (name.endsWith('k_proj.bias')) continue;
       const error = relativeError(gradientOf(narrow, name), gradientOf(wide, name));
       // A few roundings of relative 2^-9 on the way through two blocks; more than nothing, or nothing was stored in bf16.
       expect(error, name).toBeLessThan(0.06);

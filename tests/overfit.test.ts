@@ -91,6 +91,19 @@ const others: [string, TinySettings][] = [
   ['a BERT tells numbers', { config: { ...tinyBert, ...still, head: 'regression', labels: ['score'] } }],
   ['a RoBERTa tells masked tokens', { config: { ...tinyRoberta, ...still, head: 'masked-lm' } }],
   ['a GPT-2 continues', { config: { ...tinyGpt2, ...still, embeddingDropout: 0 } }],
+  [
+    'a BERT tells classes in bf16, with dropout and sketches',
+    { config: tinyBert, methods: 'compact', ...sketched, options: { ...resampled, dtype: 'bf16' } },
+  ],
+  [
+    'a BERT tells numbers in bf16',
+    { config: { ...tinyBert, ...still, head: 'regression', labels: ['score'] }, options: { dtype: 'bf16' } },
+  ],
+  [
+    'a RoBERTa tells masked tokens in bf16',
+    { config: { ...tinyRoberta, ...still, head: 'masked-lm' }, options: { dtype: 'bf16' } },
+  ],
+  ['a GPT-2 continues in bf16', { config: { ...tinyGpt2, ...still, embeddingDropout: 0 }, options: { dtype: 'bf16' } }],
 ];
 
 describe.skipIf(engineHere !== 'native')('other models learn two sequences by heart', () => {

@@ -97,6 +97,8 @@ const runs: [string, TinySettings][] = [
   ['an encoder with dropout', { methods: 'compact', config: tinyBert, options: { updateGap: 4 } }],
   ['an encoder of masked tokens', { methods: 'full', config: { ...tinyRoberta, head: 'masked-lm' } }],
   ['a GPT-2', { methods: 'lean', config: tinyGpt2, accumulate: 2 }],
+  ['an encoder in bf16, with dropout', { methods: 'compact', config: tinyBert, options: narrow }],
+  ['a GPT-2 in bf16', { methods: 'full', config: tinyGpt2, options: { dtype: 'bf16' }, accumulate: 2 }],
   ['fused', { methods: 'compact,fused-update', options: { updateGap: 4 } }],
 ];
 

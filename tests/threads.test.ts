@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Trainer } from '../src/train/index.js';
+import { tinyBert, tinyGpt2 } from './support/tiny.js';
 import {
   nativeMissing,
   nativeTitle,
@@ -47,6 +48,8 @@ const runs: [string, TinySettings][] = [
   ['msnorm', { methods: 'msnorm' }],
   ['bf16', { methods: 'lean', options: { dtype: 'bf16', momentDtype: 'bf16' }, clip: 0.5 }],
   ['bf16 and compact', { methods: 'compact', options: { dtype: 'bf16' } }],
+  ['an encoder in bf16', { methods: 'full', config: tinyBert, sequenceLength: 64, options: { dtype: 'bf16' } }],
+  ['a GPT-2 in bf16', { methods: 'lean', config: tinyGpt2, sequenceLength: 64, options: { dtype: 'bf16' } }],
   ['compact with fused-update', { methods: 'compact,fused-update' }],
 ];
 

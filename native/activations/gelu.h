@@ -1,7 +1,7 @@
 // GELU, exact and by tanh, and tanh itself, over `count` elements.
 #pragma once
-#include "../calls.h"
 #include "../simd/error-function.h"
+#include "../storage/stored.h"
 #include "../threads/parallel.h"
 
 namespace COMPACT_TIER {
@@ -22,42 +22,49 @@ INLINE Vec normalDistribution(Vec x) {
 /** σ(2u) with u = √(2/π)·(x + 0.044715x³). */
 INLINE Vec tanhGate(Vec x) { return sigmoid(mul(x, fma(mul(x, x), set(geluCubic), set(geluSlope)))); }
 
-template <class Function>
-INLINE void mapElements(Pool* pool, int64_t count, const float* x, float* out, const Function& function) {
-  parallelRanges(pool, count, geluGrain, [&](int64_t begin, int64_t end) {
-    const float* from = x + begin;
-    float* to = out + begin;
-    forEachVec(end - begin, [&](auto at, auto put) { put(to, function(at(from))); });
+/** out = function(x) of a call with `stored`, `count`, `x` and `out`; out may be x. */
+template <class Call, class Function>
+INLINE void mapElements(Pool* pool, const Call& call, const Function& function) {
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    parallelRanges(pool, call.count, geluGrain, [&](int64_t begin, int64_t end) {
+      const T* x = from<T>(call.x, begin);
+      T* out = from<T>(call.out, begin);
+      forEachVec(end - begin, [&](auto at, auto put) { put(out, function(at(x))); });
+    });
   });
 }
 
-/** dx = dy∘slope(value); dx may be dy. */
-template <class Slope>
-INLINE void mapGradient(Pool* pool, int64_t count, const float* value, const float* dy, float* dx, const Slope& slope) {
-  parallelRanges(pool, count, geluGrain, [&](int64_t begin, int64_t end) {
-    const float *from = value + begin, *gradient = dy + begin;
-    float* to = dx + begin;
-    forEachVec(end - begin, [&](auto at, auto put) { put(to, mul(at(gradient), slope(at(from)))); });
+/** dx = dy∘slope(value) of a call with `stored`, `count`, `dy` and `dx`; dx may be dy. */
+template <class Call, class Slope>
+INLINE void mapGradient(Pool* pool, const Call& call, const void* value, const Slope& slope) {
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    parallelRanges(pool, call.count, geluGrain, [&](int64_t begin, int64_t end) {
+      const T *values = from<T>(value, begin), *dy = from<T>(call.dy, begin);
+      T* dx = from<T>(call.dx, begin);
+      forEachVec(end - begin, [&](auto at, auto put) { put(dx, mul(at(dy), slope(at(values)))); });
+    });
   });
 }
 
 void geluKernel(Pool* pool, const compact::GeluCall& call) {
   if (call.exact) {
-    mapElements(pool, call.count, call.x, call.out, [](Vec x) { return mul(x, normalDistribution(x)); });
+    mapElements(pool, call, [](Vec x) { return mul(x, normalDistribution(x)); });
   } else {
-    mapElements(pool, call.count, call.x, call.out, [](Vec x) { return mul(x, tanhGate(x)); });
+    mapElements(pool, call, [](Vec x) { return mul(x, tanhGate(x)); });
   }
 }
 
 void geluBackwardKernel(Pool* pool, const compact::GeluBackwardCall& call) {
   if (call.exact) {
-    mapGradient(pool, call.count, call.x, call.dy, call.dx, [](Vec x) {
+    mapGradient(pool, call, call.x, [](Vec x) {
       // Φ + x·φ, φ = e^(−x²/2)/√(2π).
       const Vec density = mul(set(0.3989422804014327f), exponential(mul(set(-0.5f), mul(x, x))));
       return fma(x, density, normalDistribution(x));
     });
   } else {
-    mapGradient(pool, call.count, call.x, call.dy, call.dx, [](Vec x) {
+    mapGradient(pool, call, call.x, [](Vec x) {
       // s + x·s·(1 − s)·(2u)′.
       const Vec s = tanhGate(x);
       const Vec inner = fma(mul(x, x), set(3.0f * geluCubic), set(geluSlope));
@@ -67,11 +74,11 @@ void geluBackwardKernel(Pool* pool, const compact::GeluBackwardCall& call) {
 }
 
 void tanhKernel(Pool* pool, const compact::TanhCall& call) {
-  mapElements(pool, call.count, call.x, call.out, [](Vec x) { return hyperbolicTangent(x); });
+  mapElements(pool, call, [](Vec x) { return hyperbolicTangent(x); });
 }
 
 void tanhBackwardKernel(Pool* pool, const compact::TanhBackwardCall& call) {
-  mapGradient(pool, call.count, call.y, call.dy, call.dx, [](Vec y) { return fnma(y, y, set(1.0f)); });
+  mapGradient(pool, call, call.y, [](Vec y) { return fnma(y, y, set(1.0f)); });
 }
 
 }  // namespace

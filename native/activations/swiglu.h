@@ -11,12 +11,15 @@ constexpr int64_t swigluGrain = elementGrain / 2;
 
 /** out = x·σ(x); out may be x. */
 void siluKernel(Pool* pool, const compact::SiluCall& call) {
-  parallelRanges(pool, call.count, swigluGrain, [&](int64_t begin, int64_t end) {
-    const float* from = call.x + begin;
-    float* out = call.out + begin;
-    forEachVec(end - begin, [&](auto at, auto put) {
-      const Vec x = at(from);
-      put(out, mul(x, sigmoid(x)));
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    parallelRanges(pool, call.count, swigluGrain, [&](int64_t begin, int64_t end) {
+      const T* values = from<T>(call.x, begin);
+      T* out = from<T>(call.out, begin);
+      forEachVec(end - begin, [&](auto at, auto put) {
+        const Vec x = at(values);
+        put(out, mul(x, sigmoid(x)));
+      });
     });
   });
 }

@@ -486,9 +486,10 @@ constexpr int64_t quantizedGroup = 128;  // quantizedGroup of the contract
 
 void quantize(Runner& r) {
   QuantizeCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent(), c.bits = codeBits(r.read);
   c.key0 = r.read.word(), c.key1 = r.read.word();
-  c.x = r.read.floats(c.count);
+  c.x = r.read.values(c.stored, c.count);
   c.codes = r.read.bytes(codeBytes(r.read, c.count, c.bits));
   c.scales = r.read.halves(2 * ((c.count + quantizedGroup - 1) / quantizedGroup));
   if (r.ok()) r.kernels.quantize(r.pool, c);
@@ -496,54 +497,60 @@ void quantize(Runner& r) {
 
 void dequantize(Runner& r) {
   DequantizeCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent(), c.bits = codeBits(r.read);
   c.codes = r.read.bytes(codeBytes(r.read, c.count, c.bits));
   c.scales = r.read.halves(2 * ((c.count + quantizedGroup - 1) / quantizedGroup));
-  c.out = r.read.floats(c.count);
+  c.out = r.read.values(c.stored, c.count);
   if (r.ok()) r.kernels.dequantize(r.pool, c);
 }
 
 void slopeCodes(Runner& r) {
   SlopeCodesCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
   for (float& threshold : c.thresholds) threshold = r.read.real();
-  c.x = r.read.floats(c.count);
+  c.x = r.read.values(c.stored, c.count);
   c.codes = r.read.bytes(codeBytes(r.read, c.count, 2));
   if (r.ok()) r.kernels.slopeCodes(r.pool, c);
 }
 
 void slopeBackward(Runner& r) {
   SlopeBackwardCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
   for (float& level : c.levels) level = r.read.real();
   c.codes = r.read.bytes(codeBytes(r.read, c.count, 2));
-  c.dy = r.read.floats(c.count);
-  c.dx = r.read.floats(c.count);
+  c.dy = r.read.values(c.stored, c.count);
+  c.dx = r.read.values(c.stored, c.count);
   if (r.ok()) r.kernels.slopeBackward(r.pool, c);
 }
 
 void silu(Runner& r) {
   SiluCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
-  c.x = r.read.floats(c.count);
-  c.out = r.read.floats(c.count);
+  c.x = r.read.values(c.stored, c.count);
+  c.out = r.read.values(c.stored, c.count);
   if (r.ok()) r.kernels.silu(r.pool, c);
 }
 
 void multiply(Runner& r) {
   MultiplyCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
-  c.a = r.read.floats(c.count);
-  c.b = r.read.floats(c.count);
-  c.out = r.read.floats(c.count);
+  c.a = r.read.values(c.stored, c.count);
+  c.b = r.read.values(c.stored, c.count);
+  c.out = r.read.values(c.stored, c.count);
   if (r.ok()) r.kernels.multiply(r.pool, c);
 }
 
 void scaleColumns(Runner& r) {
   ScaleColumnsCall c{};
+  c.stored = storedType(r.read), c.factorsStored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent();
-  c.x = r.read.floats(r.read.product(c.rows, c.columns));
-  c.factors = r.read.floats(c.columns);
+  c.x = r.read.values(c.stored, r.read.product(c.rows, c.columns));
+  c.factors = r.read.values(c.factorsStored, c.columns);
   if (r.ok()) r.kernels.scaleColumns(r.pool, c);
 }
 
@@ -556,28 +563,31 @@ int64_t subtokenSize(Reader& read, int64_t width) {
 
 void subtokenDirection(Runner& r) {
   SubtokenDirectionCall c{};
+  c.stored = storedType(r.read);
   c.tokens = r.read.extent(), c.width = r.read.extent(), c.size = subtokenSize(r.read, c.width);
-  c.x = r.read.floats(r.read.product(c.tokens, c.width));
+  c.x = r.read.values(c.stored, r.read.product(c.tokens, c.width));
   c.out = r.read.floats(c.size);
   if (r.ok()) r.kernels.subtokenDirection(r.pool, c);
 }
 
 void subtokenProject(Runner& r) {
   SubtokenProjectCall c{};
+  c.stored = storedType(r.read);
   c.tokens = r.read.extent(), c.width = r.read.extent(), c.size = subtokenSize(r.read, c.width);
-  c.x = r.read.floats(r.read.product(c.tokens, c.width));
+  c.x = r.read.values(c.stored, r.read.product(c.tokens, c.width));
   c.direction = r.read.floats(c.size);
-  c.out = r.read.floats(r.read.product(c.tokens, (c.width + c.size - 1) / c.size));
+  c.out = r.read.values(c.stored, r.read.product(c.tokens, (c.width + c.size - 1) / c.size));
   if (r.ok()) r.kernels.subtokenProject(r.pool, c);
 }
 
 void subtokenExpand(Runner& r) {
   SubtokenExpandCall c{};
+  c.stored = storedType(r.read);
   c.rows = r.read.extent(), c.width = r.read.extent(), c.size = subtokenSize(r.read, c.width);
   c.factor = r.read.real(), c.accumulate = r.read.flag();
   c.coefficients = r.read.floats(r.read.product(c.rows, (c.width + c.size - 1) / c.size));
   c.direction = r.read.floats(c.size);
-  c.out = r.read.floats(r.read.product(c.rows, c.width));
+  c.out = r.read.values(c.stored, r.read.product(c.rows, c.width));
   if (r.ok()) r.kernels.subtokenExpand(r.pool, c);
 }
 
@@ -601,8 +611,9 @@ int64_t fastScratch(const FastProjection& p, int64_t threads) {
 
 void fastMatrix(Runner& r) {
   FastMatrixCall c{};
+  c.stored = storedType(r.read);
   c.projection = fastProjection(r.read);
-  c.out = r.read.floats(r.read.product(c.projection.inputSize, c.projection.rank));
+  c.out = r.read.values(c.stored, r.read.product(c.projection.inputSize, c.projection.rank));
   if (!r.ok()) return;
   c.scratch = r.read.floats(fastScratch(c.projection, 0));
   if (r.ok()) r.kernels.fastMatrix(r.pool, c);
@@ -634,9 +645,10 @@ void fastExpand(Runner& r) {
 
 void singularVectors(Runner& r) {
   SingularVectorsCall c{};
+  c.outStored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent(), c.wanted = r.read.extent();
   c.x = r.read.floats(r.read.product(c.rows, c.columns));
-  c.out = r.read.floats(r.read.product(c.wanted, c.columns));
+  c.out = r.read.values(c.outStored, r.read.product(c.wanted, c.columns));
   c.scratch = r.read.floats(r.read.product(c.rows, 3));
   if (c.wanted > c.rows) r.read.refuse("NATIVE_ARGUMENTS");
   if (r.ok()) r.kernels.singularVectors(r.pool, c);
@@ -644,15 +656,16 @@ void singularVectors(Runner& r) {
 
 void channelScale(Runner& r) {
   ChannelScaleCall c{};
+  c.stored = storedType(r.read), c.projectedStored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent();
   c.projectedRows = r.read.extent(), c.projectedColumns = r.read.extent();
   const int64_t channels = r.read.whole();
   if (channels > 2) r.read.refuse("NATIVE_ARGUMENTS");
   c.channels = static_cast<Channels>(channels);
   const int64_t projected = r.read.product(c.projectedRows, c.projectedColumns);
-  c.x = r.read.floats(r.read.product(c.rows, c.columns));
-  c.projected = r.read.floats(projected);
-  c.direction = r.read.floats(projected);
+  c.x = r.read.values(c.stored, r.read.product(c.rows, c.columns));
+  c.projected = r.read.values(c.projectedStored, projected);
+  c.direction = r.read.values(c.projectedStored, projected);
   c.scratch = r.read.floats(c.channels == Channels::rows ? c.rows : c.channels == Channels::columns ? c.columns : 1);
   const bool fits = (c.channels != Channels::rows || c.rows == c.projectedRows) &&
                     (c.channels != Channels::columns || c.columns == c.projectedColumns);
@@ -662,9 +675,10 @@ void channelScale(Runner& r) {
 
 void limitGrowth(Runner& r) {
   LimitGrowthCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
   c.factor = r.read.number();
-  c.x = r.read.floats(c.count);
+  c.x = r.read.values(c.stored, c.count);
   c.previous = r.read.floats(1);
   constexpr int64_t blockElements = 16384;  // normBlockElements of the contract
   c.scratch = r.read.floats((c.count + blockElements - 1) / blockElements);
@@ -673,13 +687,14 @@ void limitGrowth(Runner& r) {
 
 void layerNorm(Runner& r) {
   LayerNormCall c{};
+  c.stored = storedType(r.read);
   c.tokens = r.read.extent(), c.width = r.read.extent();
   c.epsilon = r.read.real();
   const int64_t count = r.read.product(c.tokens, c.width);
-  c.x = r.read.floats(count);
-  c.weight = r.read.floats(c.width);
-  c.bias = r.read.floats(c.width);
-  c.out = r.read.floats(count);
+  c.x = r.read.values(c.stored, count);
+  c.weight = r.read.values(c.stored, c.width);
+  c.bias = r.read.values(c.stored, c.width);
+  c.out = r.read.values(c.stored, count);
   c.mean = r.read.floats(c.tokens);
   c.rstd = r.read.floats(c.tokens);
   if (r.ok()) r.kernels.layerNorm(r.pool, c);
@@ -687,17 +702,18 @@ void layerNorm(Runner& r) {
 
 void layerNormBackward(Runner& r) {
   LayerNormBackwardCall c{};
+  c.stored = storedType(r.read);
   c.tokens = r.read.extent(), c.width = r.read.extent();
   c.accumulate = r.read.flag();
   const int64_t count = r.read.product(c.tokens, c.width);
-  c.x = r.read.floats(count);
+  c.x = r.read.values(c.stored, count);
   c.mean = r.read.floats(c.tokens);
   c.rstd = r.read.floats(c.tokens);
-  c.weight = r.read.floats(c.width);
-  c.dy = r.read.floats(count);
-  c.dx = r.read.floats(count);
-  c.dWeight = r.read.optionalFloats(c.width);
-  c.dBias = r.read.optionalFloats(c.width);
+  c.weight = r.read.values(c.stored, c.width);
+  c.dy = r.read.values(c.stored, count);
+  c.dx = r.read.values(c.stored, count);
+  c.dWeight = r.read.optionalValues(c.stored, c.width);
+  c.dBias = r.read.optionalValues(c.stored, c.width);
   const int64_t sums = (c.dWeight != nullptr ? 1 : 0) + (c.dBias != nullptr ? 1 : 0);
   if (sums > 0) c.scratch = r.read.floats(r.read.product(sums * rowBlocks(c.tokens), c.width));
   if (r.ok()) r.kernels.layerNormBackward(r.pool, c);
@@ -705,90 +721,99 @@ void layerNormBackward(Runner& r) {
 
 void gelu(Runner& r) {
   GeluCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
   c.exact = r.read.flag();
-  c.x = r.read.floats(c.count);
-  c.out = r.read.floats(c.count);
+  c.x = r.read.values(c.stored, c.count);
+  c.out = r.read.values(c.stored, c.count);
   if (r.ok()) r.kernels.gelu(r.pool, c);
 }
 
 void geluBackward(Runner& r) {
   GeluBackwardCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
   c.exact = r.read.flag();
-  c.x = r.read.floats(c.count);
-  c.dy = r.read.floats(c.count);
-  c.dx = r.read.floats(c.count);
+  c.x = r.read.values(c.stored, c.count);
+  c.dy = r.read.values(c.stored, c.count);
+  c.dx = r.read.values(c.stored, c.count);
   if (r.ok()) r.kernels.geluBackward(r.pool, c);
 }
 
 void tanh(Runner& r) {
   TanhCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
-  c.x = r.read.floats(c.count);
-  c.out = r.read.floats(c.count);
+  c.x = r.read.values(c.stored, c.count);
+  c.out = r.read.values(c.stored, c.count);
   if (r.ok()) r.kernels.tanh(r.pool, c);
 }
 
 void tanhBackward(Runner& r) {
   TanhBackwardCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
-  c.y = r.read.floats(c.count);
-  c.dy = r.read.floats(c.count);
-  c.dx = r.read.floats(c.count);
+  c.y = r.read.values(c.stored, c.count);
+  c.dy = r.read.values(c.stored, c.count);
+  c.dx = r.read.values(c.stored, c.count);
   if (r.ok()) r.kernels.tanhBackward(r.pool, c);
 }
 
 void addBias(Runner& r) {
   AddBiasCall c{};
+  c.stored = storedType(r.read), c.biasStored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent();
-  c.x = r.read.floats(r.read.product(c.rows, c.columns));
-  c.bias = r.read.floats(c.columns);
-  c.out = r.read.floats(r.read.product(c.rows, c.columns));
+  c.x = r.read.values(c.stored, r.read.product(c.rows, c.columns));
+  c.bias = r.read.values(c.biasStored, c.columns);
+  c.out = r.read.values(c.stored, r.read.product(c.rows, c.columns));
   if (r.ok()) r.kernels.addBias(r.pool, c);
 }
 
 void columnSum(Runner& r) {
   ColumnSumCall c{};
+  c.xStored = storedType(r.read), c.outStored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent();
-  c.x = r.read.floats(r.read.product(c.rows, c.columns));
-  c.out = r.read.floats(c.columns);
+  c.x = r.read.values(c.xStored, r.read.product(c.rows, c.columns));
+  c.out = r.read.values(c.outStored, c.columns);
   c.scratch = r.read.floats(r.read.product(rowBlocks(c.rows), c.columns));
   if (r.ok()) r.kernels.columnSum(r.pool, c);
 }
 
 void dropout(Runner& r) {
   DropoutCall c{};
+  c.stored = storedType(r.read);
   c.rows = r.read.extent(), c.columns = r.read.extent();
   c.threshold = r.read.word();
   c.factor = r.read.real();
   c.key0 = r.read.word(), c.key1 = r.read.word();
   const int64_t count = r.read.product(c.rows, c.columns);
-  c.x = r.read.floats(count);
-  c.residual = r.read.optionalFloats(count);
-  c.out = r.read.floats(count);
+  c.x = r.read.values(c.stored, count);
+  c.residual = r.read.optionalValues(c.stored, count);
+  c.out = r.read.values(c.stored, count);
   c.mask = r.read.optionalBytes(count);
   if (r.ok()) r.kernels.dropout(r.pool, c);
 }
 
 void dropoutBackward(Runner& r) {
   DropoutBackwardCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
   c.factor = r.read.real();
-  c.dy = r.read.floats(c.count);
+  c.dy = r.read.values(c.stored, c.count);
   c.mask = r.read.bytes(c.count);
-  c.dx = r.read.floats(c.count);
+  c.dx = r.read.values(c.stored, c.count);
   if (r.ok()) r.kernels.dropoutBackward(r.pool, c);
 }
 
 void squaredError(Runner& r) {
   SquaredErrorCall c{};
+  c.stored = storedType(r.read);
   c.count = r.read.extent();
   c.scale = r.read.number();
-  c.predictions = r.read.floats(c.count);
+  c.predictions = r.read.values(c.stored, c.count);
   c.targets = r.read.floats(c.count);
   c.loss = r.read.floats(1);
-  c.dPredictions = r.read.optionalFloats(c.count);
+  c.dPredictions = r.read.optionalValues(c.stored, c.count);
   if (r.ok()) r.kernels.squaredError(r.pool, c);
 }
 

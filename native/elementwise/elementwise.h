@@ -39,20 +39,29 @@ void addKernel(Pool* pool, const compact::AddCall& call) {
 
 /** out = a∘b; out may be a or b. */
 void multiplyKernel(Pool* pool, const compact::MultiplyCall& call) {
-  parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
-    const float *a = call.a + begin, *b = call.b + begin;
-    float* out = call.out + begin;
-    forEachVec(end - begin, [&](auto at, auto put) { put(out, mul(at(a), at(b))); });
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
+      const T *a = from<T>(call.a, begin), *b = from<T>(call.b, begin);
+      T* out = from<T>(call.out, begin);
+      forEachVec(end - begin, [&](auto at, auto put) { put(out, mul(at(a), at(b))); });
+    });
   });
 }
 
 /** x ← x·diag(factors), by rows. */
 void scaleColumnsKernel(Pool* pool, const compact::ScaleColumnsCall& call) {
-  parallelRanges(pool, call.rows, rowGrain(call.columns), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row++) {
-      float* x = call.x + row * call.columns;
-      forEachVec(call.columns, [&](auto at, auto put) { put(x, mul(at(x), at(call.factors))); });
-    }
+  withStorage(call.stored, [&](auto storage) {
+    withStorage(call.factorsStored, [&](auto factorStorage) {
+      using T = typename decltype(storage)::Type;
+      const auto* factors = from<typename decltype(factorStorage)::Type>(call.factors, 0);
+      parallelRanges(pool, call.rows, rowGrain(call.columns), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; row++) {
+          T* x = from<T>(call.x, row * call.columns);
+          forEachVec(call.columns, [&](auto at, auto put) { put(x, mul(at(x), at(factors))); });
+        }
+      });
+    });
   });
 }
 

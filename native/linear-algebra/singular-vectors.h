@@ -1,6 +1,6 @@
 // Right singular vectors by one-sided Jacobi. The pairs of a round have no row in common, so threads do not touch a bit.
 #pragma once
-#include "../calls.h"
+#include "../storage/stored.h"
 #include "../threads/parallel.h"
 
 namespace COMPACT_TIER {
@@ -56,13 +56,16 @@ void singularVectorsKernel(Pool* pool, const compact::SingularVectorsCall& call)
     for (int64_t j = 0; j < k; j++) before += lengths[j] > lengths[i] || (lengths[j] == lengths[i] && j < i) ? 1 : 0;
     order[before] = static_cast<float>(i);
   }
-  for (int64_t i = 0; i < call.wanted; i++) {
-    const int64_t row = static_cast<int64_t>(order[i]);
-    const float *from = call.x + row * columns, length = lengths[row];
-    float* out = call.out + i * columns;
-    const Vec inverse = set(length > 0 ? 1.0f / length : 0.0f);
-    forEachVec(columns, [&](auto at, auto put) { put(out, mul(inverse, at(from))); });
-  }
+  withStorage(call.outStored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    for (int64_t i = 0; i < call.wanted; i++) {
+      const int64_t row = static_cast<int64_t>(order[i]);
+      const float *x = call.x + row * columns, length = lengths[row];
+      T* out = from<T>(call.out, i * columns);
+      const Vec inverse = set(length > 0 ? 1.0f / length : 0.0f);
+      forEachVec(columns, [&](auto at, auto put) { put(out, mul(inverse, at(x))); });
+    }
+  });
 }
 
 }  // namespace

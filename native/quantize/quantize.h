@@ -2,6 +2,7 @@
 #pragma once
 #include "../calls.h"
 #include "../random/threefry.h"
+#include "../storage/stored.h"
 #include "../threads/parallel.h"
 #include "packed-codes.h"
 
@@ -29,7 +30,8 @@ INLINE uint16_t bf16Towards(float value, bool away) {
 }
 
 /** Smallest and largest of `count` floats; NaNs are passed over. */
-INLINE void rangeOf(const float* x, int64_t count, float& low, float& high) {
+template <class T>
+INLINE void rangeOf(const T* x, int64_t count, float& low, float& high) {
   Vec lows = set(__builtin_inff()), highs = set(-__builtin_inff());
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
@@ -38,13 +40,15 @@ INLINE void rangeOf(const float* x, int64_t count, float& low, float& high) {
   }
   low = -reduceMax(sub(zero(), lows)), high = reduceMax(highs);
   for (; i < count; i++) {
-    if (x[i] < low) low = x[i];
-    if (x[i] > high) high = x[i];
+    const float value = valueAt(x + i);
+    if (value < low) low = value;
+    if (value > high) high = value;
   }
 }
 
 /** Scale and minimum of a group: the minimum rounded down, the step rounded up, so that the range covers the group. */
-INLINE void scaleGroup(const float* x, int64_t count, float levels, uint16_t* scales) {
+template <class T>
+INLINE void scaleGroup(const T* x, int64_t count, float levels, uint16_t* scales) {
   float low, high;
   rangeOf(x, count, low, high);
   scales[1] = bf16Towards(low + 0.0f, low < 0);
@@ -53,9 +57,9 @@ INLINE void scaleGroup(const float* x, int64_t count, float levels, uint16_t* sc
 }
 
 /** Codes of one group, which starts at element `first` of the tensor. */
-template <int bits>
+template <int bits, class T>
 INLINE void quantizeGroup(const compact::QuantizeCall& call, int64_t first, int64_t count) {
-  const float* x = call.x + first;
+  const T* x = from<T>(call.x, first);
   uint8_t* codes = call.codes + first * bits / 8;
   const Vec levels = set(static_cast<float>((1 << bits) - 1));
   const uint16_t* scales = call.scales + 2 * (first / quantizedGroup);
@@ -81,12 +85,16 @@ INLINE void quantizeGroup(const compact::QuantizeCall& call, int64_t first, int6
 
 template <int bits>
 void quantizeBits(Pool* pool, const compact::QuantizeCall& call) {
-  parallelRanges(pool, call.count, quantizeGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t first = begin; first < end; first += quantizedGroup) {
-      const int64_t count = smaller(quantizedGroup, end - first);
-      scaleGroup(call.x + first, count, static_cast<float>((1 << bits) - 1), call.scales + 2 * (first / quantizedGroup));
-      quantizeGroup<bits>(call, first, count);
-    }
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    parallelRanges(pool, call.count, quantizeGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t first = begin; first < end; first += quantizedGroup) {
+        const int64_t count = smaller(quantizedGroup, end - first);
+        uint16_t* scales = call.scales + 2 * (first / quantizedGroup);
+        scaleGroup(from<T>(call.x, first), count, static_cast<float>((1 << bits) - 1), scales);
+        quantizeGroup<bits, T>(call, first, count);
+      }
+    });
   });
 }
 
@@ -96,8 +104,8 @@ void quantizeKernel(Pool* pool, const compact::QuantizeCall& call) {
   else quantizeBits<2>(pool, call);
 }
 
-/** x = q·s + β: the product of a code and a bf16 number is exact, so one rounding. */
-template <int bits>
+/** x = q·s + β: the product of a code and a bf16 number is exact, so one rounding to f32. */
+template <int bits, class T>
 void dequantizeBits(Pool* pool, const compact::DequantizeCall& call) {
   parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
     for (int64_t first = begin; first < end; first += quantizedGroup) {
@@ -105,7 +113,7 @@ void dequantizeBits(Pool* pool, const compact::DequantizeCall& call) {
       const uint16_t* scales = call.scales + 2 * (first / quantizedGroup);
       const Vec step = set(widen(scales[0])), minimum = set(widen(scales[1]));
       const uint8_t* codes = call.codes + first * bits / 8;
-      float* out = call.out + first;
+      T* out = from<T>(call.out, first);
       for (int64_t i = 0; i < count; i += lanes) {
         const int rest = static_cast<int>(smaller(lanes, count - i));
         const Vec value = fma(toFloats(loadCodes<bits>(codes + i * bits / 8, rest)), step, minimum);
@@ -117,9 +125,12 @@ void dequantizeBits(Pool* pool, const compact::DequantizeCall& call) {
 }
 
 void dequantizeKernel(Pool* pool, const compact::DequantizeCall& call) {
-  if (call.bits == 8) dequantizeBits<8>(pool, call);
-  else if (call.bits == 4) dequantizeBits<4>(pool, call);
-  else dequantizeBits<2>(pool, call);
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    if (call.bits == 8) dequantizeBits<8, T>(pool, call);
+    else if (call.bits == 4) dequantizeBits<4, T>(pool, call);
+    else dequantizeBits<2, T>(pool, call);
+  });
 }
 
 }  // namespace

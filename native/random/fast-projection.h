@@ -185,22 +185,25 @@ void fastMatrixKernel(Pool* pool, const compact::FastMatrixCall& call) {
   const FastTables tables(p, call.scratch);
   const int64_t r = p.rank;
   const float magnitude = firstLane(magnitudeOf(p));
-  parallelRanges(pool, p.inputSize, rowGrain(r), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      float* out = call.out + i * r;
-      if (p.sparse) {
-        for (int64_t c = 0; c < r; c++) out[c] = 0;
-        for (int64_t a = 0; a < p.perRow; a++) {
-          const uint32_t entry = tables.entries[i * p.perRow + a];
-          out[entry >> 1] = (entry & 1) != 0 ? -magnitude : magnitude;
-        }
-      } else {
-        for (int64_t c = 0; c < r; c++) {
-          const bool odd = __builtin_parityll(static_cast<unsigned long long>(i) & tables.columns[c]) != 0;
-          out[c] = odd != (tables.entries[i] != 0) ? -magnitude : magnitude;
+  withStorage(call.stored, [&](auto storage) {
+    using T = typename decltype(storage)::Type;
+    parallelRanges(pool, p.inputSize, rowGrain(r), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        T* out = from<T>(call.out, i * r);
+        if (p.sparse) {
+          for (int64_t c = 0; c < r; c++) setValue(out + c, 0.0f);
+          for (int64_t a = 0; a < p.perRow; a++) {
+            const uint32_t entry = tables.entries[i * p.perRow + a];
+            setValue(out + (entry >> 1), (entry & 1) != 0 ? -magnitude : magnitude);
+          }
+        } else {
+          for (int64_t c = 0; c < r; c++) {
+            const bool odd = __builtin_parityll(static_cast<unsigned long long>(i) & tables.columns[c]) != 0;
+            setValue(out + c, odd != (tables.entries[i] != 0) ? -magnitude : magnitude);
+          }
         }
       }
-    }
+    });
   });
 }
 

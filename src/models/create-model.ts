@@ -22,9 +22,7 @@ export function createModel(
   positions: number,
   dtype: FloatType = 'f32',
 ): TrainableModel {
-  if (!isEncoder(config)) return createCausalModel(engine, config, positions, dtype);
-  refuseNarrow(config, dtype);
-  return new Encoder(engine, config);
+  return isEncoder(config) ? new Encoder(engine, config, dtype) : createCausalModel(engine, config, positions, dtype);
 }
 
 /**
@@ -41,13 +39,7 @@ export function createCausalModel(
   if (isEncoder(config)) {
     throw new InputError(`a ${config.modelType} does not continue text`, 'name a llama or gpt2');
   }
-  if (config.modelType === 'llama') return new Llama(engine, config, positions, dtype);
-  refuseNarrow(config, dtype);
-  return new Gpt2(engine, config);
-}
-
-function refuseNarrow({ modelType }: ModelConfig, dtype: FloatType): void {
-  if (dtype !== 'f32') throw new InputError(`a ${modelType} is not trained in ${dtype}`, 'leave out --dtype');
+  return config.modelType === 'llama' ? new Llama(engine, config, positions, dtype) : new Gpt2(engine, config, dtype);
 }
 
 /** The shapes of all weights by their names in the program. */

@@ -1,4 +1,4 @@
-import { type Engine, InputError, type Tensor } from '../engine/index.js';
+import { type Engine, type FloatType, InputError, type Tensor } from '../engine/index.js';
 import {
   add,
   attention,
@@ -38,10 +38,10 @@ export class Encoder implements TrainableModel {
   readonly #weights: WeightTable;
 
   /** Allocates the weights, with undefined contents: call `initialize`, or write them. */
-  constructor(engine: Engine, config: EncoderConfig) {
+  constructor(engine: Engine, config: EncoderConfig, dtype: FloatType = 'f32') {
     this.config = config;
     this.#engine = engine;
-    this.#weights = new WeightTable(engine, encoderShapes(config));
+    this.#weights = new WeightTable(engine, encoderShapes(config), dtype);
     this.parameters = this.#weights.all;
     this.files = encoderFiles(config);
   }
@@ -78,7 +78,7 @@ export class Encoder implements TrainableModel {
   }
 
   /**
-   * What the classifier says of each sequence, [B, labels].
+   * What the classifier says of each sequence, [B, labels], in f32: in bf16 scores of 4 would differ by 1/64 at least.
    *
    * @throws InputError if the head is not one for sequences
    */
@@ -91,7 +91,7 @@ export class Encoder implements TrainableModel {
     const pooled = modelType === 'bert' ? this.#pool(tape, first) : this.#robertaHead(tape, first, tokens);
     const dropped = drop(tape, 'head.dropout', pooled, tokens.dropout, this.config.classifierDropout);
     const { weight, bias } = this.#weights.pair('head.score');
-    const scores = linear(tape, 'head.score', dropped, weight, undefined, bias);
+    const scores = linear(tape, 'head.score', dropped, weight, undefined, bias, 'f32');
     tape.release(dropped);
     return scores;
   }
@@ -105,10 +105,10 @@ export class Encoder implements TrainableModel {
     return this.#pool(tape, first);
   }
 
-  /** Logits of every token for masked language modelling, [B·T, V], owned by the caller. Inference only. */
+  /** Logits of every token for masked language modelling, [B·T, V], f32, owned by the caller. Inference only. */
   maskedLogits(tape: Tape, tokens: TokenBatch): Tensor {
     const hidden = this.#transformed(tape, this.hiddenStates(tape, tokens));
-    const logits = linear(tape, 'lm_head', hidden, this.#embedding, undefined, this.#weights.get('head.bias'));
+    const logits = linear(tape, 'lm_head', hidden, this.#embedding, undefined, this.#weights.get('head.bias'), 'f32');
     tape.release(hidden);
     return logits.tensor;
   }

@@ -1,4 +1,4 @@
-import type { Engine, Tensor } from '../engine/index.js';
+import type { Engine, FloatType, Tensor } from '../engine/index.js';
 import {
   add,
   attention,
@@ -48,18 +48,19 @@ export function gpt2Shapes(config: Gpt2Config): ReadonlyMap<string, readonly num
 export class Gpt2 implements CausalModel {
   readonly config: Gpt2Config;
   readonly positions: number;
-  readonly dtype = 'f32';
+  readonly dtype: FloatType;
   readonly parameters: readonly Parameter[];
   readonly files: FileFormat;
   readonly #engine: Engine;
   readonly #weights: WeightTable;
 
   /** Allocates the weights, with undefined contents: call `initialize`, or write them. */
-  constructor(engine: Engine, config: Gpt2Config) {
+  constructor(engine: Engine, config: Gpt2Config, dtype: FloatType = 'f32') {
+    this.dtype = dtype;
     this.config = config;
     this.positions = config.maxPositionEmbeddings;
     this.#engine = engine;
-    this.#weights = new WeightTable(engine, gpt2Shapes(config));
+    this.#weights = new WeightTable(engine, gpt2Shapes(config), dtype);
     this.parameters = this.#weights.all;
     this.files = gpt2Files(config);
   }

@@ -175,6 +175,18 @@ describe('classes', () => {
     expect(tuned.best).toBeGreaterThan(0.9);
   });
 
+  it('are learned in bf16, which is what is written, and predicted from that', async () => {
+    const tuned = await tune('classification', 'narrow', '--dtype', 'bf16');
+    expect(tuned.best).toBeGreaterThan(0.9);
+    using file = openSafetensors(join(directory, 'narrow', 'best', 'model.safetensors'));
+    for (const { dtype } of file.tensors.values()) expect(dtype).toBe('BF16');
+    const { predictions } = z
+      .object({ predictions: z.array(prediction) })
+      .parse(await compactJson(directory, 'predict', '--model', 'narrow', '--data', 'rows.csv'));
+    const right = predictions.filter(({ label }, i) => label === texts[i].label).length;
+    expect(right / texts.length).toBeGreaterThan(0.9);
+  });
+
   it("are learned with adapters, which are saved under PEFT's names and predict with their base", async () => {
     const tuned = await tune('classification', 'lora', '--method', 'lora', '--lr', '0.005', '--epochs', '20');
     expect(tuned.best).toBeGreaterThan(0.9);

@@ -431,7 +431,7 @@ export const mistakes: { readonly [K in OpName]: readonly Mistake<K>[] } = {
       message: 'geluBackward dy: expected [4], found [5]',
     },
   ],
-  tanh: [{ args: (t) => ({ x: t([4], 'bf16'), out: t([4]) }), message: 'tanh x: expected f32, found bf16' }],
+  tanh: [{ args: (t) => ({ x: t([4], 'bf16'), out: t([4]) }), message: 'tanh out: expected bf16 like x, found f32' }],
   tanhBackward: [
     { args: (t) => ({ y: t([4]), dy: t([4]), dx: t([3]) }), message: 'tanhBackward dx: expected [4], found [3]' },
   ],

@@ -1,6 +1,6 @@
 import { sizeOf, type Tensor } from '../tensor.js';
 import { normBlockElements } from './optimizer.js';
-import { expectTensor, matrix, type OpSpec, require } from './spec.js';
+import { expectShape, expectTensor, matrix, type OpSpec, require } from './spec.js';
 
 /**
  * APOLLO's scaling (arXiv 2412.05270): each channel of X is multiplied by ‖U_j‖/(‖R_j‖ + 1e-8), what Adam did to the length of
@@ -22,16 +22,16 @@ export type Channels = (typeof channelKinds)[number];
 
 export const channelScale: OpSpec<ChannelScaleArgs> = {
   access: { x: 'update', projected: 'read', direction: 'read' },
+  storage: [['x'], ['projected', 'direction']],
   check({ x, projected, direction, channels }) {
     const [rows, columns] = matrix('channelScale x', x);
     const [projectedRows, projectedColumns] = matrix('channelScale projected', projected);
-    expectTensor('channelScale x', x, [rows, columns]);
     const shape = [
       channels === 'rows' ? rows : projectedRows,
       channels === 'columns' ? columns : projectedColumns,
     ] as const;
-    expectTensor('channelScale projected', projected, shape);
-    expectTensor('channelScale direction', direction, shape);
+    expectShape('channelScale projected', projected, shape);
+    expectShape('channelScale direction', direction, shape);
   },
   flops: () => 0,
   /** The factors. */
@@ -45,15 +45,15 @@ export const channelScale: OpSpec<ChannelScaleArgs> = {
  */
 export interface LimitGrowthArgs {
   readonly x: Tensor;
-  /** [1]. */
+  /** [1], f32. */
   readonly previous: Tensor;
   readonly factor: number;
 }
 
 export const limitGrowth: OpSpec<LimitGrowthArgs> = {
   access: { x: 'update', previous: 'update' },
-  check({ x, previous, factor }) {
-    expectTensor('limitGrowth x', x, x.shape);
+  storage: [['x']],
+  check({ previous, factor }) {
     expectTensor('limitGrowth previous', previous, [1]);
     require(Number.isFinite(factor), `limitGrowth: the factor ${factor} is not a number`);
   },

@@ -1,6 +1,6 @@
 import type { Tensor } from '../tensor.js';
 import type { RandomKey } from './random.js';
-import { expectTensor, matrix, type OpSpec, require } from './spec.js';
+import { expectShape, expectTensor, matrix, type OpSpec, require } from './spec.js';
 
 /**
  * Dropout (Srivastava et al., JMLR 2014): out = x∘mask/(1 − p) (+ residual). The mask is a function of the key: entry (i, j) is
@@ -28,15 +28,15 @@ export function dropoutThreshold(probability: number): number {
 
 export const dropout: OpSpec<DropoutArgs> = {
   access: { x: 'read', residual: 'read', out: 'write', mask: 'write' },
+  storage: [['x', 'residual', 'out']],
   inPlace: [
     ['out', 'x'],
     ['out', 'residual'],
   ],
   check({ x, residual, out, mask, probability }) {
     const [rows, columns] = matrix('dropout x', x);
-    expectTensor('dropout x', x, [rows, columns]);
-    if (residual) expectTensor('dropout residual', residual, [rows, columns]);
-    expectTensor('dropout out', out, [rows, columns]);
+    if (residual) expectShape('dropout residual', residual, [rows, columns]);
+    expectShape('dropout out', out, [rows, columns]);
     if (mask) expectTensor('dropout mask', mask, [rows, columns], 'u8');
     require(probability >= 0 &&
       dropoutThreshold(probability) < 2 ** 32, `dropout: probability ${probability} is not in [0, 1)`);
@@ -57,11 +57,11 @@ export interface DropoutBackwardArgs {
 
 export const dropoutBackward: OpSpec<DropoutBackwardArgs> = {
   access: { dy: 'read', mask: 'read', dx: 'write' },
+  storage: [['dy', 'dx']],
   inPlace: [['dx', 'dy']],
   check({ dy, mask, dx, probability }) {
-    expectTensor('dropoutBackward dy', dy, dy.shape);
     expectTensor('dropoutBackward mask', mask, dy.shape, 'u8');
-    expectTensor('dropoutBackward dx', dx, dy.shape);
+    expectShape('dropoutBackward dx', dx, dy.shape);
     require(probability >= 0 && probability < 1, `dropoutBackward: probability ${probability} is not in [0, 1)`);
   },
   flops: () => 0,

@@ -1,6 +1,6 @@
 import { sizeOf, type Tensor } from '../tensor.js';
 import { normBlockRows } from './rms-norm.js';
-import { expectTensor, matrix, type OpSpec } from './spec.js';
+import { expectShape, expectTensor, matrix, type OpSpec } from './spec.js';
 
 /** LayerNorm by rows (arXiv 1607.06450): x̂ = (x − mean)·rstd, y = γ∘x̂ + β, rstd = (mean((x − mean)²) + ε)^(-1/2). */
 export interface LayerNormArgs {
@@ -12,21 +12,21 @@ export interface LayerNormArgs {
   readonly bias: Tensor;
   /** y, [N, n]. */
   readonly out: Tensor;
-  /** [N]. */
+  /** [N], f32. */
   readonly mean: Tensor;
-  /** [N]. */
+  /** [N], f32. */
   readonly rstd: Tensor;
   readonly epsilon: number;
 }
 
 export const layerNorm: OpSpec<LayerNormArgs> = {
   access: { x: 'read', weight: 'read', bias: 'read', out: 'write', mean: 'write', rstd: 'write' },
+  storage: [['x', 'weight', 'bias', 'out']],
   check({ x, weight, bias, out, mean, rstd }) {
     const [tokens, width] = matrix('layerNorm x', x);
-    expectTensor('layerNorm x', x, [tokens, width]);
-    expectTensor('layerNorm weight', weight, [width]);
-    expectTensor('layerNorm bias', bias, [width]);
-    expectTensor('layerNorm out', out, [tokens, width]);
+    expectShape('layerNorm weight', weight, [width]);
+    expectShape('layerNorm bias', bias, [width]);
+    expectShape('layerNorm out', out, [tokens, width]);
     expectTensor('layerNorm mean', mean, [tokens]);
     expectTensor('layerNorm rstd', rstd, [tokens]);
   },
@@ -37,9 +37,9 @@ export const layerNorm: OpSpec<LayerNormArgs> = {
 export interface LayerNormBackwardArgs {
   /** [N, n]. */
   readonly x: Tensor;
-  /** [N]. */
+  /** [N], f32. */
   readonly mean: Tensor;
-  /** [N]. */
+  /** [N], f32. */
   readonly rstd: Tensor;
   /** [n]. */
   readonly weight: Tensor;
@@ -66,17 +66,17 @@ export const layerNormBackward: OpSpec<LayerNormBackwardArgs> = {
     dWeight: 'update',
     dBias: 'update',
   },
+  storage: [['x', 'weight', 'dy', 'dx', 'dWeight', 'dBias']],
   inPlace: [['dx', 'dy']],
   check({ x, mean, rstd, weight, dy, dx, dWeight, dBias }) {
     const [tokens, width] = matrix('layerNormBackward x', x);
-    expectTensor('layerNormBackward x', x, [tokens, width]);
     expectTensor('layerNormBackward mean', mean, [tokens]);
     expectTensor('layerNormBackward rstd', rstd, [tokens]);
-    expectTensor('layerNormBackward weight', weight, [width]);
-    expectTensor('layerNormBackward dy', dy, [tokens, width]);
-    expectTensor('layerNormBackward dx', dx, [tokens, width]);
-    if (dWeight) expectTensor('layerNormBackward dWeight', dWeight, [width]);
-    if (dBias) expectTensor('layerNormBackward dBias', dBias, [width]);
+    expectShape('layerNormBackward weight', weight, [width]);
+    expectShape('layerNormBackward dy', dy, [tokens, width]);
+    expectShape('layerNormBackward dx', dx, [tokens, width]);
+    if (dWeight) expectShape('layerNormBackward dWeight', dWeight, [width]);
+    if (dBias) expectShape('layerNormBackward dBias', dBias, [width]);
   },
   flops: () => 0,
   scratch({ x, weight, dWeight, dBias }) {

@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor.js';
-import { expectTensor, matrix, type OpSpec, require } from './spec.js';
+import { expectShape, expectTensor, matrix, type OpSpec, require } from './spec.js';
 
 /** Sweeps over all pairs of rows that one-sided Jacobi makes at most; some eight are usual. */
 export const jacobiSweeps = 24;
@@ -15,7 +15,7 @@ export const jacobiTolerance = 1e-6;
  * k rows (one more if k is odd) row k−1 stays, the others move on by one place from round to round.
  */
 export interface SingularVectorsArgs {
-  /** X, [k, c], k ≤ c; left as Σ·Vᵀ in no particular order. */
+  /** X, [k, c], k ≤ c, f32, as rotations of many sweeps act on it; left as Σ·Vᵀ in no particular order. */
   readonly x: Tensor;
   /** [r, c], r ≤ k, orthonormal rows; rows of zeros where X has a lower rank. */
   readonly out: Tensor;
@@ -23,11 +23,12 @@ export interface SingularVectorsArgs {
 
 export const singularVectors: OpSpec<SingularVectorsArgs> = {
   access: { x: 'update', out: 'write' },
+  storage: [['out']],
   check({ x, out }) {
     const [rows, columns] = matrix('singularVectors x', x);
     const [wanted] = matrix('singularVectors out', out);
     expectTensor('singularVectors x', x, [rows, columns]);
-    expectTensor('singularVectors out', out, [wanted, columns]);
+    expectShape('singularVectors out', out, [wanted, columns]);
     require(rows <= columns, `singularVectors: ${rows} rows are more than ${columns} columns`);
     require(wanted <= rows, `singularVectors: ${wanted} vectors are more than the ${rows} rows have`);
   },

@@ -1,6 +1,6 @@
 import { sizeOf, type Tensor } from '../tensor.js';
 import { packedBytes } from './quantize.js';
-import { expectTensor, type OpSpec, require } from './spec.js';
+import { expectShape, expectTensor, type OpSpec, require } from './spec.js';
 
 /**
  * Activation functions whose derivative is replaced by a step function of four levels (Approx-BP, arXiv 2406.16282): the
@@ -33,7 +33,7 @@ export function slopeThresholds(function_: StepSlope): readonly number[] {
 
 /** For every x the number of thresholds below it, in two bits; four to a byte, element k at bits 2(k mod 4), 2(k mod 4) + 1. */
 export interface SlopeCodesArgs {
-  /** Any shape, f32. */
+  /** Any shape. */
   readonly x: Tensor;
   /** [⌈count/4⌉], u8. */
   readonly codes: Tensor;
@@ -42,8 +42,8 @@ export interface SlopeCodesArgs {
 
 export const slopeCodes: OpSpec<SlopeCodesArgs> = {
   access: { x: 'read', codes: 'write' },
+  storage: [['x']],
   check({ x, codes, function: function_ }) {
-    expectTensor('slopeCodes x', x, x.shape);
     expectTensor('slopeCodes codes', codes, [packedBytes(sizeOf(x.shape), 2)], 'u8');
     require(function_ in stepSlopes, `slopeCodes: no step function ${function_}`);
   },
@@ -54,17 +54,17 @@ export const slopeCodes: OpSpec<SlopeCodesArgs> = {
 export interface SlopeBackwardArgs {
   readonly codes: Tensor;
   readonly function: StepSlope;
-  /** Any shape, f32. */
+  /** Any shape. */
   readonly dy: Tensor;
   readonly dx: Tensor;
 }
 
 export const slopeBackward: OpSpec<SlopeBackwardArgs> = {
   access: { codes: 'read', dy: 'read', dx: 'write' },
+  storage: [['dy', 'dx']],
   inPlace: [['dx', 'dy']],
   check({ codes, dy, dx, function: function_ }) {
-    expectTensor('slopeBackward dy', dy, dy.shape);
-    expectTensor('slopeBackward dx', dx, dy.shape);
+    expectShape('slopeBackward dx', dx, dy.shape);
     expectTensor('slopeBackward codes', codes, [packedBytes(sizeOf(dy.shape), 2)], 'u8');
     require(function_ in stepSlopes, `slopeBackward: no step function ${function_}`);
   },

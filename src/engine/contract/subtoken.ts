@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor.js';
-import { expectTensor, matrix, type OpSpec, require } from './spec.js';
+import { expectShape, expectTensor, matrix, type OpSpec, require } from './spec.js';
 
 /**
  * The fixed direction of VeLoRA (arXiv 2405.17991): every row of x is cut into G sub-tokens of size M (the last one may be
@@ -8,15 +8,15 @@ import { expectTensor, matrix, type OpSpec, require } from './spec.js';
 export interface SubtokenDirectionArgs {
   /** [N, n]. */
   readonly x: Tensor;
-  /** v, [M], 1 ≤ M ≤ n. */
+  /** v, [M], 1 ≤ M ≤ n, f32: a unit vector that stays for the whole run. */
   readonly out: Tensor;
 }
 
 export const subtokenDirection: OpSpec<SubtokenDirectionArgs> = {
   access: { x: 'read', out: 'write' },
+  storage: [['x']],
   check({ x, out }) {
-    const [tokens, width] = matrix('subtokenDirection x', x);
-    expectTensor('subtokenDirection x', x, [tokens, width]);
+    const [, width] = matrix('subtokenDirection x', x);
     expectTensor('subtokenDirection out', out, [out.shape[0] ?? 0]);
     require((out.shape[0] ?? 0) <= width, `subtokenDirection: sub-tokens of ${out.shape[0]} in tokens of ${width}`);
   },
@@ -27,7 +27,7 @@ export const subtokenDirection: OpSpec<SubtokenDirectionArgs> = {
 export interface SubtokenProjectArgs {
   /** [N, n]. */
   readonly x: Tensor;
-  /** v, [M]. */
+  /** v, [M], f32. */
   readonly direction: Tensor;
   /** Z, [N, G] with G = ⌈n/M⌉. */
   readonly out: Tensor;
@@ -35,20 +35,20 @@ export interface SubtokenProjectArgs {
 
 export const subtokenProject: OpSpec<SubtokenProjectArgs> = {
   access: { x: 'read', direction: 'read', out: 'write' },
+  storage: [['x', 'out']],
   check({ x, direction, out }) {
     const [tokens, width] = matrix('subtokenProject x', x);
-    expectTensor('subtokenProject x', x, [tokens, width]);
     expectTensor('subtokenProject direction', direction, [direction.shape[0] ?? 0]);
-    expectTensor('subtokenProject out', out, [tokens, subtokens(width, direction)]);
+    expectShape('subtokenProject out', out, [tokens, subtokens(width, direction)]);
   },
   flops: ({ x }) => 2 * (x.shape[0] ?? 0) * (x.shape[1] ?? 0),
 };
 
 /** out = factor·C·Pᵀ with P = I_G ⊗ v, or added to what `out` holds: row o, column g·M + i gets factor·C[o, g]·v[i]. */
 export interface SubtokenExpandArgs {
-  /** C, [m, G]. */
+  /** C, [m, G], f32. */
   readonly coefficients: Tensor;
-  /** v, [M]. */
+  /** v, [M], f32. */
   readonly direction: Tensor;
   /** [m, n] with G = ⌈n/M⌉. */
   readonly out: Tensor;
@@ -58,9 +58,9 @@ export interface SubtokenExpandArgs {
 
 export const subtokenExpand: OpSpec<SubtokenExpandArgs> = {
   access: { coefficients: 'read', direction: 'read', out: 'write' },
+  storage: [['out']],
   check({ coefficients, direction, out }) {
     const [rows, width] = matrix('subtokenExpand out', out);
-    expectTensor('subtokenExpand out', out, [rows, width]);
     expectTensor('subtokenExpand direction', direction, [direction.shape[0] ?? 0]);
     expectTensor('subtokenExpand coefficients', coefficients, [rows, subtokens(width, direction)]);
   },

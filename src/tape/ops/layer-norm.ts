@@ -29,8 +29,8 @@ export function layerNorm(
     parameters: [weight, bias],
     outputs: [
       { name: `${slot}.output`, shape: x.shape },
-      { name: `${slot}.mean`, shape: [tokens] },
-      { name: `${slot}.rstd`, shape: [tokens] },
+      { name: `${slot}.mean`, shape: [tokens], dtype: 'f32' },
+      { name: `${slot}.rstd`, shape: [tokens], dtype: 'f32' },
     ],
     run: ([input], [out, meanOut, rstdOut]) =>
       engine.run('layerNorm', { x: input, weight: gamma, bias: beta, out, mean: meanOut, rstd: rstdOut, epsilon }),

@@ -1,4 +1,4 @@
-import type { Tensor } from '../../engine/index.js';
+import type { FloatType, Tensor } from '../../engine/index.js';
 import type { Parameter } from '../parameter.js';
 import type { Tape } from '../tape.js';
 import type { Value } from '../value.js';
@@ -16,6 +16,7 @@ import { addLowRank } from './low-rank.js';
  * @param weight [out, in]
  * @param residual [N, out], added to the product
  * @param bias [out], added to every row
+ * @param dtype what the output is stored in; like the input where left out
  */
 export function linear(
   tape: Tape,
@@ -24,8 +25,9 @@ export function linear(
   weight: Parameter,
   residual?: Value,
   bias?: Parameter,
+  dtype?: FloatType,
 ): Value {
-  const y = denseProduct(tape, slot, x, weight, residual, bias);
+  const y = denseProduct(tape, slot, x, weight, residual, bias, dtype);
   return weight.adapter ? addLowRank(tape, slot, x, y, weight.adapter) : y;
 }
 
@@ -36,6 +38,7 @@ function denseProduct(
   weight: Parameter,
   residual: Value | undefined,
   bias: Parameter | undefined,
+  dtype: FloatType | undefined,
 ): Value {
   const { engine } = tape;
   const [tokens] = x.shape;
@@ -49,7 +52,7 @@ function denseProduct(
     cost: 'gemm',
     inputs: residual ? [x, residual] : [x],
     parameters,
-    outputs: [{ name: `${slot}.output`, shape: [tokens, w.shape[0]] }],
+    outputs: [{ name: `${slot}.output`, shape: [tokens, w.shape[0]], ...(dtype && { dtype }) }],
     run,
     runRows: (_, inputs, outputs) => run(inputs, outputs),
   });

@@ -3,14 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
-import { createModel, type ModelConfig, openSafetensors } from '../src/models/index.js';
-import { predict } from '../src/plan/index.js';
+import { createModel, type ModelConfig, openSafetensors, type TrainableModel } from '../src/models/index.js';
+import { predict, type RecipeOptions } from '../src/plan/index.js';
 import { Trainer } from '../src/train/index.js';
 import {
   adamSettings,
   gradientOf,
   oddConfig,
   oddSizes,
+  type Pass,
   relativeError,
   runPass,
   tinyBatch,
@@ -98,6 +99,58 @@ describe('gradients in bf16', () => {
       // A few roundings of relative 2^-9 on the way through two blocks; more than nothing, or nothing was stored in bf16.
       expect(error, name).toBeLessThan(0.06);
       expect(error, name).toBeGreaterThan(1e-4);
+    }
+  });
+});
+
+/** Gradients of the blocks' weights in bf16 and, from the same weights, in f32. */
+async function bothWays(methods: string, options: Partial<RecipeOptions>) {
+  using engine = createReferenceEngine();
+  const batches = [tinyBatch(tinyConfig, 2, 24)];
+  const weights = new Map<string, Float64Array>();
+  const run = (more: Partial<RecipeOptions>, prepare: (model: TrainableModel) => Promise<void>) =>
+    runPass(engine, tinyConfig, tinyPlan(methods, tinyConfig, { ...options, ...more }), batches, { prepare });
+  const narrow = await run(bf16, async ({ parameters }) => {
+    for (const { name, tensor } of parameters) weights.set(name, Float64Array.from(await engine.read(tensor)));
+  });
+  const wide = await run({}, async ({ parameters }) => {
+    for (const { name, tensor } of parameters) engine.write(tensor, weights.get(name) ?? new Float64Array());
+  });
+  return { narrow, wide };
+}
+
+describe('forms and gradients of methods in bf16', () => {
+  it.each([
+    ['mesa', {}, 0.06],
+    // A code that falls the other way is a whole step of 1/15 of a group's range.
+    ['full,mesa', { bits: 4 }, 0.2],
+    ['velora', { groups: 4 }, 0.06],
+    ['token-sketch', { tokenRatio: 0.5 }, 0.06],
+    // So is an entry near 0 that changes its level.
+    ['approxbp', {}, 0.1],
+    ['msnorm', {}, 0.06],
+    ['full,compact', { projection: 'rademacher' }, 0.06],
+    ['prac', {}, 0.2],
+    ['lora', { rank: { absolute: 4 } }, 0.06],
+  ] as const)('are those in f32 up to rounding: %s', async (methods, options, most) => {
+    const { narrow, wide } = await bothWays(methods, options);
+    expect(Math.abs(narrow.loss - wide.loss)).toBeLessThan(0.03);
+    expect([...narrow.gradients.keys()]).toEqual([...wide.gradients.keys()]);
+    for (const name of wide.gradients.keys()) {
+      const error = relativeError(gradientOf(narrow, name), gradientOf(wide, name));
+      expect(error, name).toBeLessThan(most);
+    }
+  });
+
+  it('take half the bytes for what sub-tokens and mixtures of tokens keep', async () => {
+    for (const [methods, form] of [
+      ['velora', 'subtoken'],
+      ['token-sketch', 'token-sketch'],
+    ] as const) {
+      const { narrow, wide } = await bothWays(methods, methods === 'velora' ? { groups: 4 } : {});
+      const bytes = ({ slots }: Pass) => slots.reduce((sum, one) => sum + (one.form === form ? one.bytes : 0), 0);
+      expect(bytes(wide)).toBeGreaterThan(0);
+      expect(bytes(narrow)).toBe(bytes(wide) / 2);
     }
   });
 });

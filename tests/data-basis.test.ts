@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Engine, openEngine, type Tensor } from '../src/engine/index.js';
+import { type Engine, type FloatType, openEngine, type Tensor } from '../src/engine/index.js';
 import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
 import { type DataBasis, leadingDirections, renewBasis } from '../src/keep/index.js';
 import type { RecipeOptions } from '../src/plan/index.js';
@@ -9,8 +9,8 @@ import { engineHere } from './support/training.js';
 
 const [tokens, n, m] = [64, 48, 20];
 
-function upload(engine: Engine, shape: readonly number[], values: ArrayLike<number>): Tensor {
-  const tensor = engine.allocate({ shape, role: 'activation', name: 'test' });
+function upload(engine: Engine, shape: readonly number[], values: ArrayLike<number>, dtype: FloatType = 'f32'): Tensor {
+  const tensor = engine.allocate({ shape, dtype, role: 'activation', name: 'test' });
   engine.write(tensor, Float64Array.from(values));
   return tensor;
 }
@@ -19,9 +19,15 @@ function upload(engine: Engine, shape: readonly number[], values: ArrayLike<numb
 const inputs = normalNumbers([3, 4], tokens * n, 1, 0).map((value, at) => value * 0.9 ** (at % n));
 
 /** P [n, r] after the basis followed the inputs. */
-async function basisOf(engine: Engine, basis: DataBasis, rank: number, seed: number): Promise<Float64Array> {
-  const x = upload(engine, [tokens, n], inputs);
-  const p = upload(engine, [n, rank], normalNumbers([9, seed], n * rank, 1, 0));
+async function basisOf(
+  engine: Engine,
+  basis: DataBasis,
+  rank: number,
+  seed: number,
+  dtype: FloatType = 'f32',
+): Promise<Float64Array> {
+  const x = upload(engine, [tokens, n], inputs, dtype);
+  const p = upload(engine, [n, rank], normalNumbers([9, seed], n * rank, 1, 0), dtype);
   renewBasis(engine, basis, x, p, [seed, 77]);
   const found = Float64Array.from(await engine.read(p));
   engine.release(p);
@@ -65,21 +71,24 @@ function energy(p: Float64Array, rank: number, columns: number): number {
 }
 
 describe('a basis from the input', () => {
-  it.each(['range-finder', 'prac'] as const)(
-    '%s: has orthogonal columns of the lengths of its definition',
-    async (basis) => {
-      using engine = await openEngine(engineHere, { threads: 2 });
-      const rank = 13;
-      const p = await basisOf(engine, basis, rank, 1);
-      const leading = leadingDirections(rank);
-      for (let a = 0; a < rank; a++) {
-        const length = basis === 'range-finder' ? n / rank : a < leading ? 1 : (n - leading) / (rank - leading);
-        for (let b = 0; b <= a; b++) {
-          expect(Math.abs(dotColumns(p, rank, a, b) - (a === b ? length : 0))).toBeLessThan(1e-5 * length);
-        }
+  it.each([
+    ['range-finder', 'f32', 1e-5],
+    ['prac', 'f32', 1e-5],
+    // One rounding of each entry, of relative 2^-9 at most.
+    ['range-finder', 'bf16', 2 ** -8],
+    ['prac', 'bf16', 2 ** -8],
+  ] as const)('%s in %s: has orthogonal columns of the lengths of its definition', async (basis, dtype, most) => {
+    using engine = await openEngine(engineHere, { threads: 2 });
+    const rank = 13;
+    const p = await basisOf(engine, basis, rank, 1, dtype);
+    const leading = leadingDirections(rank);
+    for (let a = 0; a < rank; a++) {
+      const length = basis === 'range-finder' ? n / rank : a < leading ? 1 : (n - leading) / (rank - leading);
+      for (let b = 0; b <= a; b++) {
+        expect(Math.abs(dotColumns(p, rank, a, b) - (a === b ? length : 0))).toBeLessThan(most * Math.max(1, length));
       }
-    },
-  );
+    }
+  });
 
   it('holds far more of the input than its share of the directions', async () => {
     using engine = await openEngine(engineHere, { threads: 1 });

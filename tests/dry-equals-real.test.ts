@@ -21,6 +21,9 @@ const orthonormalBadam: TinySettings = {
   options: { ...everyBlock, projection: 'orthonormal', updateGap: 1, rank: { ratio: 1 } },
 };
 
+const staggered = { refresh: 'staggered', updateGap: 3, momentDtype: 'bf16' } as const;
+const transported = { moments: 'transport', projection: 'srht', updateGap: 1 } as const;
+
 const runs: [string, TinySettings][] = [
   ['full', { methods: 'full' }],
   ['lean', { methods: 'lean' }],
@@ -109,6 +112,26 @@ const runs: [string, TinySettings][] = [
   ['bf16, adalomo', narrow('adalomo', {})],
   ['bf16, muon', narrow('muon', {})],
   ['bf16, muon and compact', narrow('muon,compact', {})],
+  ['bf16, mesa in 4 bits on full', narrow('full,mesa', { bits: 4 })],
+  ['bf16, approxbp and velora', narrow('approxbp,velora', { groups: 5 })],
+  ['bf16, msnorm', narrow('msnorm', {})],
+  ['bf16, token-sketch', narrow('token-sketch', {})],
+  ['bf16, galore', narrow('galore', { updateGap: 2 })],
+  ['bf16, galore and adam8bit, with master weights', narrow('galore,adam8bit', { masterWeights: true })],
+  ['bf16, galore by range finder, fused', narrow('galore,fused-update', { updateGap: 1, basis: 'range-finder' })],
+  ['bf16, apollo', narrow('apollo', {})],
+  ['bf16, apollo-mini and checkpoint', { ...narrow('apollo-mini,checkpoint', {}), clip: 1 }],
+  ['bf16, compact-plus', narrow('compact-plus', {})],
+  ['bf16, prac', narrow('prac', { updateGap: 2 })],
+  ['bf16, a range finder in forward', narrow('full,compact-shared', { basis: 'range-finder' })],
+  ['bf16, a staggered refresh, moments in bf16', narrow('compact', staggered)],
+  ['bf16, moments in bf16 that are transported', narrow('compact', { ...transported, momentDtype: 'bf16' })],
+  ['bf16, moments that are reset', narrow('compact', { moments: 'reset', warmRestart: 3, updateGap: 1 })],
+  ['bf16, lora', narrow('lora', { rank: { absolute: 4 } })],
+  ['bf16, lora-fa on recomputed blocks', narrow('checkpoint,lora-fa', { rank: { absolute: 3 } })],
+  ['bf16, lomo', narrow('lomo', {})],
+  ['bf16, badam, moments in bf16', { ...narrow('badam', { ...everyBlock, momentDtype: 'bf16' }), steps: 5 }],
+  ['bf16, badam and compact', { ...narrow('badam,compact', { ...everyBlock, masterWeights: true }), steps: 5 }],
   ['moments in bf16', { methods: 'lean', options: { momentDtype: 'bf16' } }],
   ['weight decay', { methods: 'compact', optimizer: { ...tinySettings().optimizer, weightDecay: 0.1 } }],
 ];

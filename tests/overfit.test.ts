@@ -77,6 +77,22 @@ const all: [string, TinySettings][] = [
   ['compact-shared,adam-mini', { ...sketched, options: { ...resampled, dtype: 'bf16', projection: 'srht' } }],
   ['adafactor', { learningRate: 0.05, steps: 100, options: { dtype: 'bf16' } }],
   ['muon', { ...exact, options: { dtype: 'bf16' } }],
+  ['mesa', { ...exact, options: { dtype: 'bf16', bits: 4 } }],
+  ['approxbp', { ...exact, options: { dtype: 'bf16' } }],
+  ['velora', { ...exact, options: { dtype: 'bf16', groups: 16 } }],
+  ['msnorm', { ...exact, options: { dtype: 'bf16' } }],
+  ['token-sketch', { ...exact, options: { dtype: 'bf16', tokenRatio: 0.5 } }],
+  ['galore', { ...sketched, options: { ...resampled, dtype: 'bf16' } }],
+  ['galore,muon', { ...sketched, options: { ...resampled, dtype: 'bf16', basis: 'range-finder' } }],
+  ['apollo', { learningRate: 0.006, steps: 100, options: { ...resampled, dtype: 'bf16' } }],
+  ['apollo-mini', { learningRate: 0.01, steps: 100, options: { ...resampled, dtype: 'bf16' } }],
+  ['prac', { ...exact, options: { ...resampled, dtype: 'bf16' } }],
+  ['compact-shared', { ...sketched, options: { ...resampled, dtype: 'bf16', basis: 'range-finder' } }],
+  ['compact-plus', { ...sketched, options: { ...resampled, dtype: 'bf16' } }],
+  ['compact', { ...sketched, options: { ...resampled, dtype: 'bf16', refresh: 'staggered', momentDtype: 'bf16' } }],
+  ['compact', { ...sketched, options: { ...resampled, dtype: 'bf16', moments: 'transport', momentDtype: 'bf16' } }],
+  ['badam', { learningRate: 0.003, steps: 300, options: { switchEvery: 5, dtype: 'bf16', momentDtype: 'bf16' } }],
+  ['lomo', { learningRate: 0.5, steps: 900, options: { dtype: 'bf16' } }],
 ];
 
 /** Float64 in plain TypeScript is slow: two methods show the point. */

@@ -23,6 +23,19 @@ export function leadingDirections(rank: number): number {
  * Q2 random in the complement of Q1 and k = (n − r1)/(r − r1), so that E[P·Pᵀ] = I.
  */
 export function renewBasis(engine: Engine, basis: DataBasis, x: Tensor, p: Tensor, key: RandomKey): void {
+  if (p.dtype === 'f32') {
+    followInput(engine, basis, x, p, key);
+    return;
+  }
+  // Columns are orthogonal to what they are rounded to at last: not to bf16 between iterations.
+  const exact = engine.allocate({ shape: p.shape, role: 'workspace', name: 'basis.exact' });
+  engine.run('copy', { x: p, out: exact });
+  followInput(engine, basis, x, exact, key);
+  engine.run('copy', { x: exact, out: p });
+  engine.release(exact);
+}
+
+function followInput(engine: Engine, basis: DataBasis, x: Tensor, p: Tensor, key: RandomKey): void {
   const [inputSize, rank] = p.shape;
   const prac = basis === 'prac';
   const room = (shape: readonly number[], part: string) =>

@@ -15,9 +15,9 @@ export const forms = {
   'offload-part': { bytes: '0; α·w·b on the slower tier', gives: 'as offload; tokens 1 − α recomputed', error: 'none' },
   sketch: { bytes: 'r·b', gives: 'Z = X·P, for the gradient of a linear weight only', error: 'unbiased, in that dW' },
   'late-sketch': { bytes: '0', gives: 'Z = X·P from X recomputed in backward', error: 'unbiased, in that dW' },
-  subtoken: { bytes: 'w/M·4', gives: 'one number per sub-token, for a linear dW only', error: 'biased, in that dW' },
+  subtoken: { bytes: 'w/M·b', gives: 'one number per sub-token, for a linear dW only', error: 'biased, in that dW' },
   'token-sketch': {
-    bytes: 'k/N·w·4',
+    bytes: 'k/N·w·b',
     gives: 'Sᵀ·X, for the gradient of a linear weight',
     error: 'unbiased, in that dW',
   },

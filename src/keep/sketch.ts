@@ -196,7 +196,8 @@ export class Projections implements ProjectionSource, Disposable {
       );
     }
     const shape = [rank, inputSize];
-    const p = this.#engine.allocate({ shape, role: 'projection', name: `projection.${group}` });
+    const name = `projection.${group}`;
+    const p = this.#engine.allocate({ shape, dtype: this.#dtype, role: 'projection', name });
     const blocks = staggeredBlocks(rank, this.#updateGap);
     for (const block of blocks) {
       const draw = blockEpoch(block, this.#step, this.#updateGap) * blocks.length + block.index;

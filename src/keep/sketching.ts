@@ -78,7 +78,10 @@ export class Sketcher {
           tape.addParameterGradient(weight, shape, compress);
           return;
         }
-        const compressed = this.#engine.allocate({ shape, role: 'workspace', name: `${weight.name}.compressed` });
+        // Like the gradient that it becomes, so that lifting is a product of two matrices of one type.
+        const { dtype } = weight.tensor;
+        const name = `${weight.name}.compressed`;
+        const compressed = this.#engine.allocate({ shape, dtype, role: 'workspace', name });
         compress(compressed);
         tape.addParameterGradient(weight, weight.tensor.shape, (out, accumulate) => {
           if (!accumulate) this.#engine.run('fill', { out, value: 0 });

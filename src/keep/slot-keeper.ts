@@ -224,8 +224,8 @@ export class SlotKeeper implements Keeper {
       'replay-gemm': held,
       sketch: bytesPerElement[value.dtype] * value.shape[0] * columns,
       'late-sketch': 0,
-      subtoken: 4 * value.shape[0] * columns,
-      'token-sketch': 4 * mixedTokens(value.shape[0], this.#rules.tokenRatio) * columns,
+      subtoken: bytesPerElement[value.dtype] * value.shape[0] * columns,
+      'token-sketch': bytesPerElement[value.dtype] * mixedTokens(value.shape[0], this.#rules.tokenRatio) * columns,
       step2: packedBytes(count, 2),
       'shared-norm': 0,
     };
@@ -249,5 +249,5 @@ function replayCost({ recipe }: Value): ReplayCost | undefined {
 }
 
 function refuseIntegers(slot: string, { tensor: { dtype } }: Value, form: Form): void {
-  if (dtype !== 'f32') throw new PlanError(`plan: "${slot}" holds ${dtype} and cannot be ${form}`);
+  if (dtype !== 'f32' && dtype !== 'bf16') throw new PlanError(`plan: "${slot}" holds ${dtype} and cannot be ${form}`);
 }

@@ -49,10 +49,12 @@ export class Subtokens implements Disposable {
     if (!direction) throw new PlanError(`plan: "${slot}" is a subtoken, but "${weight.name}" has no direction`);
     if (this.#learning) engine.run('subtokenDirection', { x: input.tensor, out: direction });
     const groups = Math.ceil(inputSize / size);
-    const z = engine.allocate({ shape: [input.shape[0], groups], role: 'saved', name: slot });
+    const { dtype } = input;
+    const z = engine.allocate({ shape: [input.shape[0], groups], dtype, role: 'saved', name: slot });
     engine.run('subtokenProject', { x: input.tensor, direction, out: z });
     return {
       weightGradient(dy) {
+        // One number stands for M entries of the gradient: it stays f32, and the gradient is rounded once.
         const coefficients = tape.allocate(`${slot}.coefficients`, { shape: [dy.shape[1], groups], dtype: 'f32' });
         engine.run('gemm', { a: dy, b: z, transA: true, out: coefficients });
         tape.addParameterGradient(weight, weight.tensor.shape, (out, accumulate) =>

@@ -67,12 +67,13 @@ export class TokenSketcher {
   #mix(x: Tensor, key: RandomKey, ratio: number, role: 'saved' | 'activation', name: string): Tensor {
     const engine = this.#engine;
     const [tokens, width] = x.shape;
-    const z = engine.allocate({ shape: [mixedTokens(tokens, ratio), width], role, name });
+    const { dtype } = x;
+    const z = engine.allocate({ shape: [mixedTokens(tokens, ratio), width], dtype, role, name });
     let filled = 0;
     for (let start = 0; start < tokens; start += blockTokens) {
       const count = Math.min(blockTokens, tokens - start);
       const mixed = mixedTokens(count, ratio);
-      const s = engine.allocate({ shape: [count, mixed], role: 'projection', name: 'token_sketch' });
+      const s = engine.allocate({ shape: [count, mixed], dtype, role: 'projection', name: 'token_sketch' });
       const blockKey = threefry(key, start / blockTokens, 1);
       engine.run('random', { out: s, family: 'gaussian', key: blockKey, deviation: 1 / Math.sqrt(mixed) });
       engine.run('gemm', { a: s, transA: true, b: rows(x, start, count), out: rows(z, filled, mixed) });

@@ -13,10 +13,12 @@ export interface GradientSpace {
   /** Whose updates these are. */
   readonly weight: Tensor;
   readonly settings: AdamWSettings;
-  /** Where f32 state goes that parameters share; undefined for memory of its own. */
+  /** Where moments go that parameters share; undefined for memory of its own. */
   readonly room?: StateRoom | undefined;
   /** What first and second moments are stored in; f32 where left out. */
   readonly momentType?: FloatType;
+  /** What gradients are stored in; f32 where left out. */
+  readonly gradientType?: FloatType;
 }
 
 /**

@@ -18,20 +18,25 @@ export function sketchExpander(
   sketch: Sketch,
   projections: ProjectionSource,
 ): Expander {
-  if (weight.dtype === 'bf16') {
-    return roundingExpander(engine, weight, (update, out) => projections.expand(sketch, update, out));
-  }
+  return productExpander(engine, weight, (update, out) => projections.expand(sketch, update, out));
+}
+
+/**
+ * For updates that a matrix product brings to the weight's shape.
+ *
+ * @param add adds the expanded update to a tensor of the weight's shape
+ */
+export function productExpander(engine: Engine, weight: Tensor, add: (update: Tensor, out: Tensor) => void): Expander {
+  if (weight.dtype === 'bf16') return roundingExpander(engine, weight, add);
   return (update, keep) => {
     if (keep !== 1) engine.run('scale', { x: weight, factor: keep });
-    projections.expand(sketch, update, weight);
+    add(update, weight);
   };
 }
 
 /**
- * For a bf16 weight whose update is made by a matrix product: the product goes to a tensor of its own first, since a product
- * rounds to nearest, which would lose what is small beside the weight.
- *
- * @param add adds the expanded update to a tensor of the weight's shape
+ * For a bf16 weight the product goes to a tensor of its own first, since a product rounds to nearest, which would lose what is
+ * small beside the weight.
  */
 function roundingExpander(engine: Engine, weight: Tensor, add: (update: Tensor, out: Tensor) => void): Expander {
   const { shape, dtype } = weight;

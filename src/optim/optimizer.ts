@@ -63,7 +63,10 @@ export class Optimizer implements Disposable {
     this.#engine = engine;
     this.#seed = options.seed;
     const { turns } = options;
-    if (turns) this.#room = new StateRoom(engine, Math.max(...turns.map((group) => momentElements(group, options))));
+    if (turns) {
+      const elements = Math.max(...turns.map((group) => momentElements(group, options)));
+      this.#room = new StateRoom(engine, elements, options.precision?.moments);
+    }
     for (const group of turns ?? [parameters.filter(({ trainable }) => trainable)]) {
       this.#room?.rewind();
       for (const parameter of group) {
@@ -140,6 +143,7 @@ export class Optimizer implements Disposable {
       space: {
         ...{ engine, name, settings, weight, room: this.#room },
         ...(precision && { momentType: precision.moments }),
+        ...(parameter.tensor.dtype === 'bf16' && { gradientType: 'bf16' }),
         shape: gradientShape(parameter, sketch),
         outputs: sketch ? 'columns' : 'rows',
       },

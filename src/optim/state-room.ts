@@ -1,7 +1,7 @@
-import { type Engine, sizeOf, type Tensor } from '../engine/index.js';
+import { type Engine, type FloatType, sizeOf, type Tensor } from '../engine/index.js';
 
 /**
- * Room for the f32 state of several groups of parameters of which only one is trained at a time: each group's tensors start
+ * Room for the moments of several groups of parameters of which only one is trained at a time: each group's tensors start
  * again at the front, over those of the others.
  */
 export class StateRoom implements Disposable {
@@ -9,10 +9,13 @@ export class StateRoom implements Disposable {
   readonly tensor: Tensor;
   #taken = 0;
 
-  /** @param elements those of the largest group */
-  constructor(engine: Engine, elements: number) {
+  /**
+   * @param elements those of the largest group
+   * @param dtype what they are stored in
+   */
+  constructor(engine: Engine, elements: number, dtype: FloatType = 'f32') {
     this.#engine = engine;
-    this.tensor = engine.allocate({ shape: [elements], role: 'optimizer', name: 'block.moments' });
+    this.tensor = engine.allocate({ shape: [elements], dtype, role: 'optimizer', name: 'block.moments' });
     this.clear();
   }
 

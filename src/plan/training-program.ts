@@ -24,7 +24,6 @@ import {
 } from './host-batch.js';
 import type { MemoryPlan } from './memory-plan.js';
 import { mergeNorms } from './merge-norms.js';
-import { refuseForPrecision } from './precision.js';
 import { type ResolvedPlan, resolvePlan } from './resolve.js';
 
 export interface ProgramOptions {
@@ -83,7 +82,6 @@ export class TrainingProgram implements Disposable {
         'drop --clip or what fuses the update (fused-update, lomo, adalomo)',
       );
     }
-    refuseForPrecision(plan);
     this.#engine = engine;
     this.#model = model;
     this.#plan = plan;

@@ -50,6 +50,7 @@ export class AdaptedModel implements TrainableModel {
         );
       }
       const module = weight.name.replace(/\.weight$/, '');
+      // f32 whatever the base is stored in: they are small, and take all of the training.
       const parameter = (name: string, shape: readonly number[]) =>
         new Parameter(name, engine.allocate({ shape, role: 'weight', name }));
       const down = parameter(`${module}.lora_A.weight`, [rank, input]);

@@ -6,13 +6,14 @@ export function sgdDirection({ engine }: GradientSpace): Direction {
     state: new Map(),
     take: (gradient, factor, { gradientScale }) =>
       engine.run('scale', { x: gradient, factor, ...(gradientScale && { by: gradientScale }) }),
-    updateDense: (weight, gradient, { learningRate, updateScale, weightDecay }, { gradientScale }) =>
+    updateDense: (weight, gradient, { learningRate, updateScale, weightDecay }, { gradientScale, rounding }) =>
       engine.run('axpby', {
         x: gradient,
         out: weight,
         alpha: -learningRate * updateScale,
         beta: 1 - learningRate * weightDecay,
         ...(gradientScale && { alphaFactor: gradientScale }),
+        ...(rounding && { rounding }),
       }),
     [Symbol.dispose]() {},
   };

@@ -23,8 +23,10 @@ export function apolloUpdater(
   const previous = newState(space, 'update_norm', [1]);
   const direction = directionOf(side.projected);
   const channels = spec.scaling === 'tensor' ? 'tensor' : side.right ? 'rows' : 'columns';
+  // All like the gradient, so that projecting it is a product of two matrices of one type; lengths are sums in f32.
+  const { gradientType: dtype = 'f32' } = space;
   const workspace = (shape: readonly number[], what: string) =>
-    engine.allocate({ shape, role: 'workspace', name: `${name}.${what}` });
+    engine.allocate({ shape, dtype, role: 'workspace', name: `${name}.${what}` });
   return {
     state: new Map([['update_norm', previous], ...direction.state]),
     update(gradient, context) {

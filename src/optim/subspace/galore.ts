@@ -1,5 +1,6 @@
 import { resolveRank } from '../../keep/index.js';
 import { type Direction, newState } from '../direction.js';
+import { productExpander } from '../expander.js';
 import { type ParameterUpdater, type UpdateTarget, weightStep } from '../parameter-updater.js';
 import type { GaloreSpec } from '../update-spec.js';
 import { leadingBasis } from './leading-basis.js';
@@ -21,8 +22,11 @@ export function galoreUpdater(
   const { engine, name, weight } = space;
   const rank = resolveRank(spec.rank, smallerSide(weight.shape).smaller, name);
   const side = projectedSide(weight.shape, rank);
-  const basis = newState(space, 'basis', [rank, side.smaller]);
+  // Basis and R like the gradient: projecting and lifting are then products of two matrices of one type.
+  const { gradientType: dtype = 'f32' } = space;
+  const basis = newState(space, 'basis', [rank, side.smaller], { dtype });
   const direction = directionOf(side.projected);
+  const lift = productExpander(engine, weight, (update, out) => liftUpdate(engine, side, update, basis, out));
   const renews = (step: number) => step % spec.updateGap === 0;
   return {
     state: new Map([['basis', basis], ...direction.state]),
@@ -31,11 +35,10 @@ export function galoreUpdater(
       if (renews(context.step))
         leadingBasis(engine, side, gradient, basis, spec.basis, key(context.step / spec.updateGap));
       const { learningRate, weightDecay } = weightStep(target, context);
-      const projected = engine.allocate({ shape: side.projected, role: 'workspace', name: `${name}.projected` });
+      const projected = engine.allocate({ shape: side.projected, dtype, role: 'workspace', name: `${name}.projected` });
       projectGradient(engine, side, gradient, basis, projected);
       direction.take(projected, -learningRate * updateScale, context);
-      if (weightDecay > 0) engine.run('scale', { x: weight, factor: 1 - learningRate * weightDecay });
-      liftUpdate(engine, side, projected, basis, weight);
+      lift(projected, 1 - learningRate * weightDecay, context);
       engine.release(projected);
     },
     [Symbol.dispose]() {

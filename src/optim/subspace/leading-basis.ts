@@ -24,6 +24,7 @@ export function leadingBasis(
 ): void {
   const svd = kind === 'svd';
   const width = Math.min(basis.shape[0] + (svd ? oversampling : 0), side.smaller);
+  // f32 whatever the gradient is stored in: iterations and rotations would add up their roundings.
   const workspace = (shape: readonly number[]) => engine.allocate({ shape, role: 'workspace', name: 'subspace' });
   const narrow = workspace([side.smaller, width]);
   const range = workspace([side.larger, width]);

@@ -34,9 +34,9 @@ export function renewedMoments(
   const { first, second, warmRestart, updateGap } = rules;
   const momentOf = (ending: string): Tensor => {
     const moment = direction.state.get(ending);
-    if (moment?.dtype === 'f32') return moment;
+    if (moment) return moment;
     throw new PlanError(
-      `plan: "${name}" has no ${ending} in f32 that could be reset or transported`,
+      `plan: "${name}" has no ${ending} that could be reset or transported`,
       'moments follow the projection with adamw and adam-mini only',
     );
   };

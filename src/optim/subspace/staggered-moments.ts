@@ -1,4 +1,4 @@
-import { type Engine, rows, type Tensor } from '../../engine/index.js';
+import { type Engine, rows, type Tensor, threefry } from '../../engine/index.js';
 import { blockAge, PlanError, type Sketch, staggeredBlocks } from '../../keep/index.js';
 import type { Direction } from '../direction.js';
 import { adamConstants } from '../directions/adam.js';
@@ -9,7 +9,7 @@ import type { AdamWSettings } from '../settings.js';
  * valid. Those of a changed block start again: M from 0 with its own bias correction, V from the rows that follow it, since
  * E[Ĝ_kj²] is the same for every direction k.
  *
- * @param adam owns the moments, both in f32
+ * @param adam owns the moments
  * @throws PlanError where the optimizer has other moments
  */
 export function staggeredMoments(
@@ -21,7 +21,7 @@ export function staggeredMoments(
   gap: number,
 ): Direction {
   const [first, second] = ['exp_avg', 'exp_avg_sq'].map((ending) => adam.state.get(ending));
-  if (first?.dtype !== 'f32' || second?.dtype !== 'f32' || second.shape[0] !== rank) {
+  if (!first || second?.shape.length !== 2 || second.shape[0] !== rank) {
     throw new PlanError(
       `plan: "${name}" has no moments by direction, which a staggered refresh needs`,
       'use AdamW, or --refresh together',
@@ -41,6 +41,8 @@ export function staggeredMoments(
         engine.run('adamDirection', {
           ...adamConstants(settings, { ...context, momentSteps: { first: since, second: context.step } }),
           ...{ gradient: part(gradient), firstMoment: part(first), secondMoment: part(second), factor },
+          // Places are counted from the start of a block: with one key all blocks would draw the same bits.
+          ...(context.rounding && { rounding: threefry(context.rounding, block.index, 1) }),
         });
       }
     },

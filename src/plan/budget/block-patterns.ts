@@ -3,7 +3,6 @@ import { Pricer } from '../cost/price-step.js';
 import { type KernelRates, stepSeconds } from '../cost/rates.js';
 import type { DrySteps, PredictionRequest } from '../dry-run.js';
 import type { MemoryPlan } from '../memory-plan.js';
-import { isFormOf } from '../precision.js';
 import { type Priced, paretoFront, pricePerByte } from './frontier.js';
 
 type SlotRules = MemoryPlan['slots'];
@@ -44,11 +43,7 @@ export async function blockPatterns(
 ): Promise<readonly BlockPattern[]> {
   const single = oneBlock(request);
   const start = await pricer.steps(single);
-  const { dtype } = request.plan.precision;
-  const choices = choicesOf(
-    start.slots,
-    besides.filter((form) => isFormOf(dtype, form)),
-  );
+  const choices = choicesOf(start.slots, besides);
   const known = new Map<string, Explored>();
   const price = async (picks: readonly number[]): Promise<Explored> => {
     const key = picks.join();

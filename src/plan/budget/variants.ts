@@ -3,7 +3,6 @@ import { isRestorable, isSketchForm } from '../../keep/index.js';
 import type { PredictionRequest } from '../dry-run.js';
 import { offloadedInputRules } from '../form-rules.js';
 import { type MemoryPlan, usualLossChunk } from '../memory-plan.js';
-import { isUpdateOf } from '../precision.js';
 import { makePlan } from '../recipes.js';
 import { saveModeRules } from '../save-modes.js';
 
@@ -90,8 +89,7 @@ function plansOf(plan: MemoryPlan, layers: number, allow: ReadonlySet<Allowance>
       ? (['compact-down', 'compact'] as const).map((name) => withSketches(plan, name, layers))
       : [];
   const plainAdam = plan.optimizer.every(({ update }) => update.name === 'adamw');
-  const works = isUpdateOf(plan.precision.dtype, 'adam8bit');
-  const rounded = allow.has('states') && works && plainAdam && plan.blockCoordinate === null;
+  const rounded = allow.has('states') && plainAdam && plan.blockCoordinate === null;
   return [plan, ...sketched].flatMap((one) => (rounded ? [one, with8bitStates(one, layers)] : [one]));
 }
 

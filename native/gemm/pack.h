@@ -22,6 +22,9 @@ constexpr int64_t stepsOf(int64_t depth) {
   return (depth + Source::elementsPerStep - 1) / Source::elementsPerStep;
 }
 
+/** How far ahead packing asks for memory: blocks where k runs along memory, steps where it runs across. */
+constexpr int64_t blocksAhead = 3, stepsAhead = 8;
+
 /** to[step·stride + i] = row i < rows <= 16, rows lying `step` elements apart. Inlined: constant `rows` remove all tests. */
 template <class Source>
 INLINE void packTransposing(const typename Source::Element* x, int64_t step, int rows, int64_t depth, float* to,
@@ -29,6 +32,8 @@ INLINE void packTransposing(const typename Source::Element* x, int64_t step, int
   constexpr int64_t perBlock = lanes * Source::elementsPerStep;
   int64_t k = 0;
   for (; k + perBlock <= depth; k += perBlock, to += lanes * stride) {
+    // More rows at a time than the processor follows by itself.
+    for (int i = 0; i < rows; i++) __builtin_prefetch(x + i * step + k + blocksAhead * perBlock);
     transposeBlock([&](int i) { return Source::along(x + i * step + k, perBlock); }, rows, lanes, to, stride);
   }
   if (k < depth) {
@@ -47,6 +52,11 @@ void packTilesAcross(Operand a, const RowTiles& tiles, int64_t first, int64_t la
   for (int64_t s = 0; s < steps; s++) {
     const int64_t k = s * Source::elementsPerStep;
     const auto* row = static_cast<const typename Source::Element*>(a.start) + k * a.step;
+    for (int64_t i = 0; i < Source::elementsPerStep; i++) {
+      const auto* ahead = row + (stepsAhead * Source::elementsPerStep + i) * a.step;
+      __builtin_prefetch(ahead + starts[0]);
+      __builtin_prefetch(ahead + starts[last - first] - 1);
+    }
     for (int64_t tile = 0; tile < last - first; tile++) {
       const int64_t start = starts[tile];
       const int height = static_cast<int>(starts[tile + 1] - start);

@@ -1,6 +1,7 @@
 // AVX-512 with products of bf16: only products of two bf16 matrices, also within attention, differ from the AVX-512 tier.
 #define COMPACT_TIER compact_avx512bf16
 #define COMPACT_AVX512
+#define COMPACT_AVX512BF16
 #include "../attention/backward.h"
 #include "../attention/forward.h"
 #include "../attention/pair-scores.h"

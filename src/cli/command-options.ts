@@ -237,6 +237,7 @@ export const doctor = { build: toggle('compile the native engine') };
 export type DoctorValues = CommandValues<typeof doctor>;
 
 export const benchGemm = {
+  dtype: optional('<type>', 'only f32 or bf16 (default: both)', parse.choice(['f32', 'bf16'] as const)),
   repeats: defaulted('<n>', 'timed repetitions per shape', parse.positiveInteger, 7),
 };
 export type BenchGemmValues = CommandValues<typeof benchGemm>;
@@ -246,7 +247,7 @@ export type BenchRatesValues = CommandValues<typeof benchRates>;
 
 export const benchOps = {
   ops: optional('<list>', 'only these ops', parse.list),
-  dtype: optional('<type>', 'only f32 or bf16 (default: both)', parse.choice(['f32', 'bf16'] as const)),
+  dtype: benchGemm.dtype,
   repeats: benchGemm.repeats,
 };
 export type BenchOpsValues = CommandValues<typeof benchOps>;

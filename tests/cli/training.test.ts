@@ -261,7 +261,7 @@ describe('compact bench', () => {
     const row = z.object({
       shape: z.string(),
       trans: z.enum(['NN', 'NT', 'TN']),
-      dtype: z.literal('f32'),
+      dtype: z.enum(['f32', 'bf16']),
       threads: z.number(),
       gflops: z.number().positive(),
       ofPeak: z.number().positive(),
@@ -269,6 +269,11 @@ describe('compact bench', () => {
     z.object({ peak: z.object({ f32: z.number(), bf16: z.number().nullable() }), rows: z.array(row).min(5) }).parse(
       result,
     );
+    const types = z.object({ rows: z.array(z.object({ dtype: z.string() })) });
+    const typesOf = (found: unknown) => new Set(types.parse(found).rows.map(({ dtype }) => dtype));
+    expect(typesOf(result)).toEqual(new Set(['f32', 'bf16']));
+    const one = await compactJson(directory, 'bench', 'gemm', '--repeats', '1', '--threads', '1', '--dtype', 'bf16');
+    expect(typesOf(one)).toEqual(new Set(['bf16']));
   });
 });
 

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
-import { type Engine, InputError, openEngine, type Tensor } from '../../engine/index.js';
-import { measurePeak } from '../../engine/native/peak.js';
+import { type Engine, type FloatType, InputError, openEngine, type Tensor } from '../../engine/index.js';
+import { measurePeak, type Peak } from '../../engine/native/peak.js';
 import type { BenchGemmValues } from '../command-options.js';
 import { instructionSet } from '../machine.js';
 import { medianAndSpread } from '../median.js';
@@ -40,7 +40,8 @@ interface Row {
   /** m×n×k. */
   readonly shape: string;
   readonly trans: Transposition;
-  readonly dtype: 'f32';
+  /** Of both operands and of the result; sums are f32. */
+  readonly dtype: FloatType;
   readonly threads: number;
   /** Median, 1e9 operations per second. */
   readonly gflops: number;
@@ -57,6 +58,7 @@ export async function benchGemm(values: BenchGemmValues, output: Output): Promis
   if (values.engine !== 'native') throw new InputError('bench gemm measures the native engine', 'leave out --engine');
   using progress = new Progress(output);
   const isa = instructionSet(values.engine);
+  const dtypes = values.dtype ? [values.dtype] : (['f32', 'bf16'] as const);
   const engines = new Map<number, Engine>();
   try {
     for (const threads of new Set([1, threadsOf(values)])) {
@@ -65,14 +67,16 @@ export async function benchGemm(values: BenchGemmValues, output: Output): Promis
     const rows: Row[] = [];
     // The clock moves: the best reading is nearest to what the processor can do.
     const peak = { f32: 0, bf16: null as number | null };
-    for (const shape of shapes) {
-      progress.show(`${name(shape)} ${shape.trans}`);
-      rows.push(...(await measure(engines, shape, values.repeats, isa)));
-      const { f32, bf16 } = measurePeak({ isa });
-      peak.f32 = Math.max(peak.f32, f32);
-      if (bf16 !== undefined) peak.bf16 = Math.max(peak.bf16 ?? 0, bf16);
+    for (const dtype of dtypes) {
+      for (const shape of shapes) {
+        progress.show(`${name(shape)} ${shape.trans} ${dtype}`);
+        rows.push(...(await measure(engines, { shape, dtype }, values.repeats, isa)));
+        const { f32, bf16 } = measurePeak({ isa });
+        peak.f32 = Math.max(peak.f32, f32);
+        if (bf16 !== undefined) peak.bf16 = Math.max(peak.bf16 ?? 0, bf16);
+      }
     }
-    tell(peak.f32, rows, output);
+    tell(peak, rows, output);
     output.result({ instructionSet: isa ?? null, peak, rows });
   } finally {
     for (const engine of engines.values()) engine[Symbol.dispose]();
@@ -83,16 +87,19 @@ export async function benchGemm(values: BenchGemmValues, output: Output): Promis
 /** One product on each engine in turn, each time beside the peak of as many threads: what slows one slows the other too. */
 async function measure(
   engines: ReadonlyMap<number, Engine>,
-  shape: Shape,
+  { shape, dtype }: { readonly shape: Shape; readonly dtype: FloatType },
   repeats: number,
   isa: ReturnType<typeof instructionSet>,
 ): Promise<readonly Row[]> {
-  const products = Array.from(engines, ([threads, engine]) => ({ threads, product: new Product(engine, shape) }));
+  const products = Array.from(engines, ([threads, engine]) => ({
+    threads,
+    product: new Product(engine, shape, dtype),
+  }));
   const readings = products.map(() => [] as { rate: number; ofPeak: number }[]);
   for (let repeat = 0; repeat < repeats; repeat++) {
     for (const [index, { threads, product }] of products.entries()) {
       const rate = product.rate();
-      readings[index].push({ rate, ofPeak: rate / measurePeak({ isa, threads }).f32 });
+      readings[index].push({ rate, ofPeak: rate / peakOf(dtype, measurePeak({ isa, threads })) });
       // Between readings timers and signals have their turn.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -104,7 +111,7 @@ async function measure(
     return {
       shape: name(shape),
       trans: shape.trans,
-      dtype: 'f32',
+      dtype,
       threads,
       gflops: medianAndSpread(readings[index].map(({ rate }) => rate)).median,
       ofPeak: ofPeak.median,
@@ -112,6 +119,11 @@ async function measure(
       scaling: (threads * ofPeak.median) / ofPeaks[0].median,
     };
   });
+}
+
+/** Of multiply-adds of that type; bf16 is multiplied in f32 where the processor has no instruction for it. */
+function peakOf(dtype: FloatType, { f32, bf16 }: Peak): number {
+  return dtype === 'bf16' ? (bf16 ?? f32) : f32;
 }
 
 /** Operands of one shape on one engine. */
@@ -122,10 +134,10 @@ class Product implements Disposable {
   readonly #flops: number;
   readonly #calls: number;
 
-  constructor(engine: Engine, { m, n, k, trans }: Shape) {
-    const a = engine.allocate({ shape: trans === 'TN' ? [k, m] : [m, k], role: 'workspace', name: 'a' });
-    const b = engine.allocate({ shape: trans === 'NT' ? [n, k] : [k, n], role: 'workspace', name: 'b' });
-    const out = engine.allocate({ shape: [m, n], role: 'workspace', name: 'out' });
+  constructor(engine: Engine, { m, n, k, trans }: Shape, dtype: FloatType) {
+    const a = engine.allocate({ shape: trans === 'TN' ? [k, m] : [m, k], dtype, role: 'workspace', name: 'a' });
+    const b = engine.allocate({ shape: trans === 'NT' ? [n, k] : [k, n], dtype, role: 'workspace', name: 'b' });
+    const out = engine.allocate({ shape: [m, n], dtype, role: 'workspace', name: 'out' });
     for (const x of [a, b]) engine.run('random', { out: x, family: 'gaussian', key: [1, 2], deviation: 1 });
     this.#engine = engine;
     this.#operands = [a, b, out];
@@ -159,18 +171,19 @@ function name({ m, n, k }: Shape): string {
   return `${m}x${n}x${k}`;
 }
 
-function tell(peak: number, rows: readonly Row[], output: Output): void {
+function tell(peak: { f32: number; bf16: number | null }, rows: readonly Row[], output: Output): void {
+  const ofBf16 = peak.bf16 === null ? '' : `, ${peak.bf16.toFixed(0)} in bf16`;
   output.say(
-    `peak of one thread: ${peak.toFixed(0)} GFLOP/s; "of peak" is of what so many threads reach at the same moment`,
+    `peak of one thread: ${peak.f32.toFixed(0)} GFLOP/s in f32${ofBf16}; "of peak" is of what so many threads reach at the same moment`,
   );
   const table = new Table({
-    head: ['m×n×k', '', 'threads', 'GFLOP/s', 'of peak', 'spread', 'scaling'],
-    colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right'],
+    head: ['m×n×k', '', 'type', 'threads', 'GFLOP/s', 'of peak', 'spread', 'scaling'],
+    colAligns: ['left', 'left', 'left', 'right', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [], compact: true },
   });
-  for (const { shape, trans, threads, gflops, ofPeak, spread, scaling } of rows) {
+  for (const { shape, trans, dtype, threads, gflops, ofPeak, spread, scaling } of rows) {
     const times = threads === 1 ? '' : `${scaling.toFixed(2)} ×`;
-    table.push([shape, trans, threads, gflops.toFixed(0), percent(ofPeak), percent(spread), times]);
+    table.push([shape, trans, dtype, threads, gflops.toFixed(0), percent(ofPeak), percent(spread), times]);
   }
   output.say(table.toString());
 }

@@ -7,8 +7,8 @@ import { expectFloats, matrix, type OpSpec, require } from './spec.js';
  * Each tensor is f32 or bf16, in any mix. Sums are f32 and rounded once, to the nearest, where `out` is bf16: over K in
  * blocks (see `gemmDepth`), each a sequential fused multiply-add. The bits of a result do not depend on tiles, threads or
  * instruction set; with one exception: where `a` and `b` are both bf16, `avx512bf16` uses the processor's products of pairs,
- * which take denormals as 0 and round in an order of their own (blocks of twice the depth). Its bits are then its own, still
- * the same for any number of threads.
+ * which take denormals as 0 and round in an order of their own (blocks of twice the depth); results that are denormal in bf16
+ * become 0. Its bits are then its own, still the same for any number of threads.
  */
 export interface GemmArgs {
   /** [M, K], or [K, M] with `transA`. */

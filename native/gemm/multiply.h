@@ -76,6 +76,9 @@ INLINE Ahead fetchOperand(Operand b, int64_t depth, int64_t columns) {
 /** Cache lines of a panel of B that one tile passes from one fetch to the next. */
 constexpr int64_t linesPerFetch = stepsPerFetch * tileColumns * static_cast<int64_t>(sizeof(float)) / 64;
 
+/** Columns of a block that is worth packing A for, if there is a choice. */
+constexpr int64_t narrowestBlock = 256;
+
 /** M <= gemmRows: A fits beside one panel of B, so B streams through the first-level cache, packed where it is used. */
 template <class Arithmetic>
 void multiplyFewRows(Pool* pool, const Product& product) {
@@ -83,8 +86,9 @@ void multiplyFewRows(Pool* pool, const Product& product) {
   const int64_t panels = ceilDiv(product.n, tileColumns);
   const bool byColumns = threads == 1 || panels >= threads;
   // Each block of columns packs A anew, but keeps its part of C in the cache from one K block to the next. Two blocks a
-  // thread are enough to balance.
-  const int64_t wanted = larger(ceilDiv(product.n, gemmColumns), threads == 1 ? 1 : 2 * threads);
+  // thread are enough to balance, and one where blocks would be so narrow that packing takes a tenth of their time.
+  const bool twoEach = threads > 1 && product.n >= 2 * threads * narrowestBlock;
+  const int64_t wanted = larger(ceilDiv(product.n, gemmColumns), twoEach ? 2 * threads : threads);
   const int64_t columnBlocks = byColumns ? smaller(panels, wanted) : 1;
   const int64_t rowBlocks = byColumns ? 1 : smaller(ceilDiv(product.m, tileRows), threads);
   parallelBlocks(pool, columnBlocks * rowBlocks, [&](int64_t index, int thread) {

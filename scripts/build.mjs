@@ -52,6 +52,6 @@ if (!existsSync(compiler)) {
   process.exit(1);
 }
 compile();
-// Without a compiler the reference engine is still there, so this must not stop an installation.
+// Without a C++ compiler the reference engine is still there, so that is a message only; a compiler that fails is a failure.
 const native = join(root, 'scripts', 'build-native.mjs');
-if (existsSync(native) && !process.argv.includes('--no-native')) run(native);
+if (existsSync(native) && !process.argv.includes('--no-native') && !run(native)) process.exit(1);

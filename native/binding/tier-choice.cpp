@@ -26,6 +26,9 @@ struct Supported {
     }
     if (fma) tiers[count++] = &avx2Kernels;
 #endif
+#ifdef COMPACT_ARM64
+    tiers[count++] = &neonKernels;
+#endif
     tiers[count] = &genericKernels;
   }
 };

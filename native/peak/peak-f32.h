@@ -12,14 +12,16 @@ INLINE void keep(Vec& x) {
   __asm__ volatile("" : "+v"(x));
 #elif defined(COMPACT_AVX2)
   __asm__ volatile("" : "+x"(x.lo), "+x"(x.hi));
+#elif defined(COMPACT_NEON)
+  __asm__ volatile("" : "+w"(x.part[0]), "+w"(x.part[1]), "+w"(x.part[2]), "+w"(x.part[3]));
 #else
   __asm__ volatile("" : "+m"(x));
 #endif
 }
 
 double peakF32() {
-#if defined(COMPACT_AVX512) || defined(COMPACT_AVX2)
-  // As many sums as the register tile has; two per Vec in AVX2.
+#if defined(COMPACT_AVX512) || defined(COMPACT_AVX2) || defined(COMPACT_NEON)
+  // As many sums as the register tile has; two registers per Vec in AVX2, four in NEON.
   constexpr int sums = tileColumns / lanes * tileRows;
   constexpr int64_t rounds = 200000;
 #else

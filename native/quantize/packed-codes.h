@@ -1,5 +1,7 @@
 // Sixteen codes of 8, 4 or 2 bits <-> bytes, the first code in the lowest bits.
 #pragma once
+#include <cstddef>
+
 #include "../simd/simd.h"
 
 namespace COMPACT_TIER {

@@ -1,4 +1,4 @@
-// Sixteen floats as four vectors of four, in the compilers' own vector types: runs anywhere (SSE2, NEON, or plain loops) and
+// Sixteen floats as four vectors of four, in the compilers' own vector types: runs anywhere (SSE2, or what the compiler has) and
 // gives the bits of the other tiers.
 #pragma once
 #include <cstdint>

@@ -6,6 +6,8 @@
 #include "avx512.h"
 #elif defined(COMPACT_AVX2)
 #include "avx2.h"
+#elif defined(COMPACT_NEON)
+#include "neon.h"
 #else
 #include "generic.h"
 #endif

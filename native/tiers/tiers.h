@@ -13,5 +13,8 @@ KernelTable avx512Bf16Kernels();
 /** GFLOP/s of bf16 dot products with f32 sums in registers; only for machines with avx512bf16. */
 double peakBf16();
 #endif
+#ifdef COMPACT_ARM64
+extern const KernelTable neonKernels;
+#endif
 
 }  // namespace compact

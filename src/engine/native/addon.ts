@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Instruction sets that the kernels exist for, best first. */
-export const isaNames = ['avx512bf16', 'avx512', 'avx2', 'generic'] as const;
+export const isaNames = ['avx512bf16', 'avx512', 'avx2', 'neon', 'generic'] as const;
 export type Isa = (typeof isaNames)[number];
 
 declare const handleBrand: unique symbol;

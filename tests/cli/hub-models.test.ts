@@ -69,12 +69,17 @@ describe('models of the hub', () => {
     expect(asked).toHaveLength(before);
   });
 
-  it('are refused when they are not there, are not named, or the hub does not answer', async () => {
+  it('are refused when they are not there, are not named, or the hub neither answers nor did before', async () => {
     const evaluate = (model: string) => refusal(2, directory, 'eval', '--model', model, '--data', 'text.txt');
     expect((await evaluate('hf:someone/else')).error).toContain('hf:someone/else: cannot be fetched: ');
     expect((await evaluate('hf:someone')).error).toBe('hf:someone: not the name of a hub model');
     server.close();
     server.closeAllConnections();
-    expect((await evaluate('hf:someone/tiny')).error).toContain('ECONNREFUSED');
+    expect((await evaluate('hf:someone/tiny@other')).error).toContain('ECONNREFUSED');
+  });
+
+  it('serve without the hub once they were fetched', async () => {
+    expect(server.listening).toBe(false);
+    expect(await lossOf('hf:someone/tiny')).toBe(await lossOf('run'));
   });
 });

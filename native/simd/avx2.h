@@ -118,16 +118,6 @@ INLINE void storeHalves(uint16_t* to, Words x) {
   const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(x.lo, x.hi), 0xd8);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), packed);
 }
-INLINE Words loadFirstHalves(const uint16_t* from, int count) {
-  uint16_t all[16] = {};
-  for (int i = 0; i < count; i++) all[i] = from[i];
-  return loadHalves(all);
-}
-INLINE void storeFirstHalves(uint16_t* to, Words x, int count) {
-  uint16_t all[16];
-  storeHalves(all, x);
-  for (int i = 0; i < count; i++) to[i] = all[i];
-}
 
 INLINE void storeInterleavedEight(float* to, __m256 even, __m256 odd) {
   const __m256 low = _mm256_unpacklo_ps(even, odd), high = _mm256_unpackhi_ps(even, odd);

@@ -200,14 +200,6 @@ INLINE Words loadHalves(const uint16_t* from) {
 INLINE void storeHalves(uint16_t* to, Words x) {
   for (int i = 0; i < 16; i++) to[i] = static_cast<uint16_t>(x.part[i / 4][i % 4]);
 }
-INLINE Words loadFirstHalves(const uint16_t* from, int count) {
-  Words r;
-  for (int i = 0; i < 16; i++) r.part[i / 4][i % 4] = i < count ? from[i] : 0;
-  return r;
-}
-INLINE void storeFirstHalves(uint16_t* to, Words x, int count) {
-  for (int i = 0; i < count; i++) to[i] = static_cast<uint16_t>(x.part[i / 4][i % 4]);
-}
 /** to[2i] = even[i], to[2i + 1] = odd[i]. */
 INLINE void storeInterleaved(float* to, Vec even, Vec odd) {
   for (int i = 0; i < 16; i++) {

@@ -130,16 +130,6 @@ INLINE void storeHalves(uint16_t* to, Words x) {
   vst1q_u16(to, vmovn_high_u32(vmovn_u32(x.part[0]), x.part[1]));
   vst1q_u16(to + 8, vmovn_high_u32(vmovn_u32(x.part[2]), x.part[3]));
 }
-INLINE Words loadFirstHalves(const uint16_t* from, int count) {
-  uint16_t all[16] = {};
-  for (int i = 0; i < count; i++) all[i] = from[i];
-  return loadHalves(all);
-}
-INLINE void storeFirstHalves(uint16_t* to, Words x, int count) {
-  uint16_t all[16];
-  storeHalves(all, x);
-  for (int i = 0; i < count; i++) to[i] = all[i];
-}
 /** to[2i] = even[i], to[2i + 1] = odd[i]. */
 INLINE void storeInterleaved(float* to, Vec even, Vec odd) {
 #pragma GCC unroll 4

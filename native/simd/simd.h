@@ -11,6 +11,9 @@
 #else
 #include "generic.h"
 #endif
+#if !defined(COMPACT_AVX512)
+#include "partial-halves.h"
+#endif
 #include "math.h"
 #include "bf16.h"
 

@@ -10,6 +10,7 @@ export { calibrate } from './cost/calibrate.js';
 export { priceStep } from './cost/price-step.js';
 export { type KernelRates, kernelRatesSchema, stepSeconds, usualOffloadBandwidth, workSeconds } from './cost/rates.js';
 export { recordedRates } from './cost/recorded.js';
+export { type TimedCall, timeCalls } from './cost/timed-calls.js';
 export type { Work } from './cost/work.js';
 export { dominatedChoices } from './dominated.js';
 export { type DryRun, dryRun, type PredictionRequest, planStep } from './dry-run.js';

@@ -250,6 +250,7 @@ export class TrainingProgram implements Disposable {
     }
     if (gradientScale) this.#engine.release(gradientScale);
   }
+
   *#visit(parameters: readonly Parameter[]): Generator<Parameter> {
     for (const parameter of parameters) {
       this.#onParameter?.(parameter.name);

@@ -46,12 +46,12 @@ export class UnfoldedAccount {
   moveOn(block?: number): void {
     const { live, peak } = this.#ledger;
     const host = this.#ledger.host;
-    const again = this.multiplicity - 1;
+    const { multiplicity } = this;
     const [change, hostChange] = [live - this.#folded, host - this.#foldedHost];
-    const highest = this.#whole + Math.max(0, again * change) + peak - this.#folded;
+    const highest = this.#whole + Math.max(0, (multiplicity - 1) * change) + peak - this.#folded;
     this.#peak = Math.max(this.#peak, highest);
-    this.#whole += (again + 1) * change;
-    this.#wholeHost += (again + 1) * hostChange;
+    this.#whole += multiplicity * change;
+    this.#wholeHost += multiplicity * hostChange;
     this.#hostPeak = Math.max(this.#hostPeak, this.#wholeHost);
     [this.#folded, this.#foldedHost, this.#block] = [live, host, block];
     this.#ledger.resetPeak();

@@ -1,4 +1,5 @@
 import type { Engine, OpName } from '../../engine/index.js';
+import { type TimedCall, timeCalls } from '../../plan/index.js';
 import { medianAndSpread } from '../median.js';
 
 /** What all calls of one op take in a step. */
@@ -15,12 +16,7 @@ export interface OpTime {
   readonly bytes: number;
 }
 
-interface Sums {
-  calls: number;
-  seconds: number;
-  flops: number;
-  bytes: number;
-}
+type Sums = { -readonly [K in keyof Omit<OpTime, 'op' | 'share'>]: OpTime[K] };
 
 /** Watches an engine's steps and says which ops take their time. */
 export class OpTimes {
@@ -33,24 +29,9 @@ export class OpTimes {
 
   /** Runs one step and adds its ops. */
   async watch<T>(step: () => Promise<T>): Promise<T> {
-    const sums = new Map<OpName, Sums>();
-    let before = performance.now();
-    this.#engine.observe(({ op, flops, bytes }) => {
-      const now = performance.now();
-      const sum = sums.get(op) ?? { calls: 0, seconds: 0, flops: 0, bytes: 0 };
-      sums.set(op, sum);
-      sum.calls += 1;
-      sum.seconds += (now - before) / 1000;
-      sum.flops += flops;
-      sum.bytes += bytes;
-      before = now;
-    });
-    try {
-      return await step();
-    } finally {
-      this.#engine.observe(undefined);
-      this.#steps.push(sums);
-    }
+    const { result, calls } = await timeCalls(this.#engine, step);
+    this.#steps.push(sumByOp(calls));
+    return result;
   }
 
   /** The longest first; counts are the last step's. */
@@ -63,4 +44,17 @@ export class OpTimes {
     const total = medians.reduce((sum, { seconds }) => sum + seconds, 0);
     return medians.map((entry) => ({ ...entry, share: entry.seconds / total })).sort((a, b) => b.seconds - a.seconds);
   }
+}
+
+function sumByOp(calls: readonly TimedCall[]): ReadonlyMap<OpName, Sums> {
+  const sums = new Map<OpName, Sums>();
+  for (const { op, seconds, flops, bytes } of calls) {
+    const sum = sums.get(op) ?? { calls: 0, seconds: 0, flops: 0, bytes: 0 };
+    sums.set(op, sum);
+    sum.calls += 1;
+    sum.seconds += seconds;
+    sum.flops += flops;
+    sum.bytes += bytes;
+  }
+  return sums;
 }

@@ -1,9 +1,10 @@
-import type { Engine, OpCall } from '../../engine/index.js';
+import type { Engine } from '../../engine/index.js';
 import { Llama, type LlamaConfig, presets } from '../../models/index.js';
 import type { HostBatch } from '../host-batch.js';
 import { makePlan } from '../recipes.js';
 import { TrainingProgram } from '../training-program.js';
 import type { KernelRate } from './rates.js';
+import { type TimedCall, timeCalls } from './timed-calls.js';
 import { kindOf } from './work.js';
 
 /** Wide enough for kernels to run as they do in large models, small enough to take a moment. */
@@ -16,15 +17,11 @@ const combinations = [['full'], ['lean', 'compact']] as const;
 /** Timed steps of each; an op's best time counts, since whatever else the machine does only adds. */
 const steps = 3;
 
-interface TimedCall extends OpCall {
-  seconds: number;
-}
-
 /** Rates of an engine's kernels, by op, measured in training steps of a small model. Takes a few seconds. */
 export async function calibrate(engine: Engine): Promise<Record<string, KernelRate>> {
   const byKind = new Map<string, TimedCall[]>();
   for (const methods of combinations) {
-    for (const call of await timeCalls(engine, methods)) {
+    for (const call of await bestCalls(engine, methods)) {
       const kind = kindOf(call);
       byKind.set(kind, [...(byKind.get(kind) ?? []), call]);
     }
@@ -33,7 +30,7 @@ export async function calibrate(engine: Engine): Promise<Record<string, KernelRa
 }
 
 /** The ops of a step in their order, each with the least time it took. */
-async function timeCalls(engine: Engine, methods: readonly string[]): Promise<readonly TimedCall[]> {
+async function bestCalls(engine: Engine, methods: readonly string[]): Promise<readonly TimedCall[]> {
   using model = new Llama(engine, config, shape.sequenceLength);
   model.initialize(0);
   using program = new TrainingProgram(engine, model, makePlan(methods, { layers: config.numHiddenLayers }), {
@@ -41,21 +38,14 @@ async function timeCalls(engine: Engine, methods: readonly string[]): Promise<re
     clip: 1,
     seed: 0,
   });
-  const best: TimedCall[] = [];
+  let best: readonly TimedCall[] = [];
   for (let step = 0; step <= steps; step++) {
-    let index = 0;
-    let before = performance.now();
-    engine.observe((call) => {
-      const now = performance.now();
-      const seconds = (now - before) / 1000;
-      const known = best[index];
-      if (known) known.seconds = Math.min(known.seconds, seconds);
-      else best.push({ ...call, seconds });
-      index += 1;
-      before = performance.now();
-    });
-    await program.step([someTokens()], { step: 0, learningRate: 1e-3 });
-    engine.observe(undefined);
+    const { calls } = await timeCalls(engine, () => program.step([someTokens()], { step: 0, learningRate: 1e-3 }));
+    const known = best;
+    best = calls.map((call, index) => ({
+      ...call,
+      seconds: Math.min(call.seconds, known[index]?.seconds ?? Number.POSITIVE_INFINITY),
+    }));
   }
   return best;
 }

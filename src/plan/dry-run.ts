@@ -146,10 +146,11 @@ export async function drySteps(request: PredictionRequest): Promise<DrySteps> {
 
 /**
  * Most bytes, beyond those that live as long as the run, of what is done between steps: resampling and evaluation. They do not
- * depend on how slots are kept.
+ * depend on how slots are kept, nor on the number of blocks, which come one after the other.
  */
 export async function dryPauses(request: PredictionRequest): Promise<number> {
-  using program = new DryProgram(request);
+  const config = { ...request.config, numHiddenLayers: 1 };
+  using program = new DryProgram({ ...request, config, plan: { ...request.plan, frozen: [] } });
   await program.resample();
   await program.evaluate();
   return program.ledger.peak - program.ledger.live;

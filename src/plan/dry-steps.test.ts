@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { LedgerEvent } from '../engine/index.js';
 import { type ModelConfig, presets } from '../models/index.js';
 import { workSeconds } from './cost/rates.js';
 import { recordedRates } from './cost/recorded.js';
@@ -28,12 +29,25 @@ const headWidth = presets['llama-9m'].hiddenSize / presets['llama-9m'].numAttent
 const planOf = (names: readonly string[], options: Partial<RecipeOptions> = {}) =>
   makePlan(names, { layers, headWidth, ...options });
 
+function mostLive(events: readonly LedgerEvent[]): number {
+  const sizes = new Map<number, number>();
+  let live = 0;
+  let most = 0;
+  for (const event of events) {
+    if (event.kind === 'allocate') sizes.set(event.id, event.bytes);
+    if (event.kind !== 'relabel') live += (event.kind === 'free' ? -1 : 1) * (sizes.get(event.id) ?? 0);
+    most = Math.max(most, live);
+  }
+  return most;
+}
+
 /** With blocks left out and counted again, and with all of them. */
 async function expectSame(request: PredictionRequest): Promise<void> {
   const whole = await dryRun(request);
   const steps = await drySteps(request);
   const pauses = await dryPauses(request);
   expect(Math.max(steps.peak, steps.persistentBytes + pauses)).toBe(whole.memory.peak);
+  expect(pauses).toBe(Math.max(...[whole.events.resampling, whole.events.evaluation].map(mostLive)));
   expect(steps.persistentBytes).toBe(whole.persistentBytes);
   // A file has its tensors at multiples of 256 bytes.
   expect(steps.movedBytes / Math.max(1, whole.movedBytes)).toBeCloseTo(whole.movedBytes > 0 ? 1 : 0, 2);

@@ -7,7 +7,7 @@ export { type FitOptions, type FittedPlan, fitPlan } from './budget/fit-plan.js'
 export { paretoFront } from './budget/frontier.js';
 export { type Allowance, allowances, keepingEverything } from './budget/variants.js';
 export { calibrate } from './cost/calibrate.js';
-export { priceStep } from './cost/price-step.js';
+export { Pricer, priceStep } from './cost/price-step.js';
 export { type KernelRates, kernelRatesSchema, stepSeconds, usualOffloadBandwidth, workSeconds } from './cost/rates.js';
 export { recordedRates } from './cost/recorded.js';
 export { type TimedCall, timeCalls } from './cost/timed-calls.js';

@@ -7,6 +7,7 @@ import {
   methods,
   type Prediction,
   type PredictionRequest,
+  Pricer,
   predict,
   stepSeconds,
 } from '../../plan/index.js';
@@ -127,24 +128,33 @@ async function comparePlans(
   });
 }
 
-/** Every method by itself, and those that go well together. */
+/** Every method by itself, and those that go well together, as far as they suit the model and the step. */
+function plansOf(
+  values: PlanValues,
+  model: ModelChoice,
+  sequenceLength: number,
+): readonly { readonly name: string; readonly request: PredictionRequest }[] {
+  const combinations = [...Object.keys(methods), 'compact,checkpoint', 'compact-shared,checkpoint'];
+  return combinations.flatMap((name) => {
+    const document = planAmongOthers(name.split(','), values, model.config);
+    // A fused update cannot do what needs all gradients at once.
+    if (document.update === 'fused' && (values.accumulate > 1 || values.clip !== undefined)) return [];
+    // A norm with a β cannot become part of the next weights.
+    if (model.config.modelType !== 'llama' && document.slots.some(({ form }) => form === 'shared-norm')) return [];
+    return [{ name, request: requestFor(document, values, model, sequenceLength) }];
+  });
+}
+
 async function predictAll(
   values: PlanValues,
   model: ModelChoice,
   sequenceLength: number,
 ): Promise<readonly PlannedMethod[]> {
-  const combinations = [...Object.keys(methods), 'compact,checkpoint', 'compact-shared,checkpoint'];
   const rates = await ratesFor(values, threadsOf(values));
   const planned: PlannedMethod[] = [];
-  for (const name of combinations) {
-    const names = name.split(',');
-    const document = planAmongOthers(names, values, model.config);
-    // A fused update cannot do what needs all gradients at once.
-    if (document.update === 'fused' && (values.accumulate > 1 || values.clip !== undefined)) continue;
-    // A norm with a β cannot become part of the next weights.
-    if (model.config.modelType !== 'llama' && document.slots.some(({ form }) => form === 'shared-norm')) continue;
-    const prediction = await predict(requestFor(document, values, model, sequenceLength));
-    planned.push({ name, plan: document, prediction, seconds: stepSeconds(prediction, rates) });
+  for (const { name, request } of plansOf(values, model, sequenceLength)) {
+    const prediction = await predict(request);
+    planned.push({ name, plan: request.plan, prediction, seconds: stepSeconds(prediction, rates) });
   }
   return planned;
 }
@@ -157,13 +167,17 @@ async function refuseOverBudget(
 ): Promise<void> {
   const budget = values.memory;
   if (budget === undefined || memory.peak <= budget) return;
-  const planned = await predictAll(values, model, sequenceLength);
-  const fitting = planned.filter(({ prediction }) => prediction.memory.peak <= budget);
-  const least = planned.reduce((a, b) => (b.prediction.memory.peak < a.prediction.memory.peak ? b : a));
+  const pricer = new Pricer(await ratesFor(values, threadsOf(values)));
+  const priced: { readonly name: string; readonly peak: number }[] = [];
+  for (const { name, request } of plansOf(values, model, sequenceLength)) {
+    priced.push({ name, peak: (await pricer.price(request)).peak });
+  }
+  const fitting = priced.filter(({ peak }) => peak <= budget);
+  const least = priced.reduce((a, b) => (b.peak < a.peak ? b : a));
   throw new InputError(
     `the plan needs ${formatBytes(memory.peak)}, the budget is ${formatBytes(budget)}`,
     fitting.length > 0
       ? `these fit: ${fitting.map(({ name }) => `--method ${name}`).join(', ')}`
-      : `the least is --method ${least.name} with ${formatBytes(least.prediction.memory.peak)}: lower --batch or --seq, or raise --memory`,
+      : `the least is --method ${least.name} with ${formatBytes(least.peak)}: lower --batch or --seq, or raise --memory`,
   );
 }

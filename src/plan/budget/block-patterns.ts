@@ -27,40 +27,72 @@ interface Explored extends BlockPattern {
 const block = 'layers.0.';
 
 /**
- * The ways to keep what one block needs for backward that no other way beats, from the fastest to the smallest. Bytes and
- * seconds come from dry runs of a model with one block.
- *
- * The choices interact (who recomputes attention needs q, k and v), so the walk goes from the fastest way to the smallest by
- * the cheapest byte each time, and back again, looking at every neighbour on its way.
- *
- * @param request of the whole model, with a plan whose blocks keep everything
- * @param besides forms other than exact and recomputed ones that a value may have
+ * Finds the ways to keep what one block needs for backward that no other way beats. Bytes and seconds come from dry runs of a
+ * model with one block, each made once.
  */
-export async function blockPatterns(
-  request: PredictionRequest,
-  pricer: Pricer,
-  besides: readonly Form[],
-): Promise<readonly BlockPattern[]> {
-  const single = oneBlock(request);
-  const start = await pricer.steps(single);
-  const choices = choicesOf(start.slots, besides);
-  const known = new Map<string, Explored>();
-  const price = async (picks: readonly number[]): Promise<Explored> => {
-    const key = picks.join();
-    const found = known.get(key);
-    if (found) return found;
-    const rules = (first: number, last: number) => rulesOf(choices, picks, first, last);
-    const plan = { ...single.plan, slots: [...single.plan.slots, ...rules(0, 0)] };
-    const explored = { picks, rules, ...priced(await pricer.steps({ ...single, plan }), pricer.rates) };
-    known.set(key, explored);
-    return explored;
-  };
-  let current = await price(choices.map(() => 0));
-  const cheapestByte = await walker(current, choices, price, ({ bytes }, from) => bytes < from.bytes, bytePrice);
-  for (let next: Explored | undefined = current; next; next = await cheapestByte(current)) current = next;
-  const dearestSecond = await walker(current, choices, price, ({ seconds }, from) => seconds < from.seconds, gain);
-  for (let next: Explored | undefined = current; next; next = await dearestSecond(current)) current = next;
-  return paretoFront([...known.values()]);
+export class BlockExplorer {
+  readonly #single: PredictionRequest;
+  readonly #pricer: Pricer;
+  readonly #known = new Map<string, Promise<Priced>>();
+  readonly #found = new Map<string, Promise<readonly BlockPattern[]>>();
+  #slots: Promise<readonly SlotRecord[]> | undefined;
+
+  /** @param request of the whole model, with a plan whose blocks keep everything */
+  constructor(request: PredictionRequest, pricer: Pricer) {
+    this.#single = oneBlock(request);
+    this.#pricer = pricer;
+  }
+
+  /** Bytes that the block holds when it keeps everything. */
+  async most(): Promise<number> {
+    return (await this.#price([])).bytes;
+  }
+
+  /**
+   * From the fastest way to the smallest.
+   *
+   * @param besides forms other than exact and recomputed ones that a value may have
+   */
+  patterns(besides: readonly Form[]): Promise<readonly BlockPattern[]> {
+    const found = this.#found.get(besides.join()) ?? this.#explore(besides);
+    this.#found.set(besides.join(), found);
+    return found;
+  }
+
+  /**
+   * The choices interact (who recomputes attention needs q, k and v), so the walk goes from the fastest way to the smallest by
+   * the cheapest byte each time, and back again, looking at every neighbour on its way.
+   */
+  async #explore(besides: readonly Form[]): Promise<readonly BlockPattern[]> {
+    this.#slots ??= this.#pricer.steps(this.#single).then(({ slots }) => slots);
+    const choices = choicesOf(await this.#slots, besides);
+    const seen = new Map<string, Explored>();
+    const price = async (picks: readonly number[]): Promise<Explored> => {
+      const key = picks.join();
+      const found = seen.get(key);
+      if (found) return found;
+      const rules = (first: number, last: number) => rulesOf(choices, picks, first, last);
+      const explored = { picks, rules, ...(await this.#price(rules(0, 0))) };
+      seen.set(key, explored);
+      return explored;
+    };
+    let current = await price(choices.map(() => 0));
+    const cheapestByte = await walker(current, choices, price, ({ bytes }, from) => bytes < from.bytes, bytePrice);
+    for (let next: Explored | undefined = current; next; next = await cheapestByte(current)) current = next;
+    const dearestSecond = await walker(current, choices, price, ({ seconds }, from) => seconds < from.seconds, gain);
+    for (let next: Explored | undefined = current; next; next = await dearestSecond(current)) current = next;
+    return paretoFront([...seen.values()]);
+  }
+
+  #price(rules: SlotRules): Promise<Priced> {
+    const key = JSON.stringify(rules);
+    const plan = { ...this.#single.plan, slots: [...this.#single.plan.slots, ...rules] };
+    const known =
+      this.#known.get(key) ??
+      this.#pricer.steps({ ...this.#single, plan }).then((run) => priced(run, this.#pricer.rates));
+    this.#known.set(key, known);
+    return known;
+  }
 }
 
 /** What one form of one value saves and costs in all blocks, when everything else is kept. */
@@ -102,14 +134,19 @@ export async function formPrices(
   return prices.toSorted((a, b) => a.seconds * b.bytesSaved - b.seconds * a.bytesSaved);
 }
 
-/** One micro-batch through one block; the head in one piece, since it is not what is asked. */
+/** One micro-batch through one block; the head in one piece and the usual update, since they are not what is asked. */
 function oneBlock(request: PredictionRequest): PredictionRequest {
   const { plan, batch, sequenceLength, config } = request;
   return {
     ...request,
     accumulate: 1,
     config: { ...config, numHiddenLayers: 1 },
-    plan: { ...plan, loss: { form: 'fused', chunk: batch * sequenceLength } },
+    plan: {
+      ...plan,
+      loss: { form: 'fused', chunk: batch * sequenceLength },
+      optimizer: [{ match: '*', update: { name: 'adamw' } }],
+      blockCoordinate: null,
+    },
   };
 }
 

@@ -11,7 +11,11 @@ export interface PricedPlan extends PricedStep {
 }
 
 /** Ways to keep a block, found when they are first asked for. */
-export type Patterns = () => Promise<readonly BlockPattern[]>;
+export interface Patterns {
+  all(): Promise<readonly BlockPattern[]>;
+  /** Bytes that a block holds which keeps everything. */
+  most(): Promise<number>;
+}
 
 /**
  * Finds the fastest plan whose peak is within a budget, where only the way of keeping is free.
@@ -60,7 +64,7 @@ export class Climb {
     if ((await this.floor()) > budget) return Number.POSITIVE_INFINITY;
     const { peak, seconds } = await this.fastest();
     const { config, accumulate } = this.#request;
-    const hull = convexHull(await this.#patterns());
+    const hull = convexHull(await this.#patterns.all());
     let missing = (peak - budget) / config.numHiddenLayers;
     let extra = 0;
     for (const [index, smaller] of hull.slice(1).entries()) {
@@ -80,8 +84,7 @@ export class Climb {
 
   /** No plan of this climb takes less memory: whatever blocks hold is gone, and what that costs elsewhere is forgotten. */
   async floor(): Promise<number> {
-    const [everything] = await this.#patterns();
-    const held = this.#request.config.numHiddenLayers * (everything.bytes + this.#inputBytes);
+    const held = this.#request.config.numHiddenLayers * ((await this.#patterns.most()) + this.#inputBytes);
     return (await this.fastest()).peak - held;
   }
 
@@ -109,7 +112,7 @@ export class Climb {
 
   /** Rungs that keep every block's input, in order; and those that drop some. */
   async #rungs() {
-    this.#ladder ??= makeLadder(convexHull(await this.#patterns()), this.#request.config.numHiddenLayers);
+    this.#ladder ??= makeLadder(convexHull(await this.#patterns.all()), this.#request.config.numHiddenLayers);
     const simple = this.#ladder.filter(({ every }) => every === 1);
     return { simple, dropping: this.#ladder.slice(simple.length) };
   }
@@ -154,7 +157,7 @@ export class Climb {
     const block = rung.blocks.findIndex((pattern, at) => pattern !== before.blocks[at]);
     const missing = (await this.#price(before)).peak - budget;
     const [from, to] = [before.blocks[block], rung.blocks[block]];
-    const between = (await this.#patterns()).filter(
+    const between = (await this.#patterns.all()).filter(
       ({ bytes, seconds }) => seconds < to.seconds && bytes <= from.bytes - missing && bytes < from.bytes,
     );
     for (const pattern of paretoFront(between).slice(0, 3)) {

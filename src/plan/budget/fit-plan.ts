@@ -2,8 +2,9 @@ import { bytesPerElement, InputError } from '../../engine/index.js';
 import { Pricer } from '../cost/price-step.js';
 import type { KernelRates } from '../cost/rates.js';
 import type { PredictionRequest } from '../dry-run.js';
+import type { MemoryPlan } from '../memory-plan.js';
 import { type Prediction, predict } from '../predict.js';
-import { type BlockPattern, blockPatterns } from './block-patterns.js';
+import { BlockExplorer, type BlockPattern } from './block-patterns.js';
 import { Climb, type PricedPlan } from './climb.js';
 import {
   type Allowance,
@@ -96,7 +97,9 @@ interface Path {
 
 /** Paths that differ in the micro-batches alone, from few to many: each holds less than the one before, and is no faster. */
 interface Chain {
-  readonly paths: readonly Path[];
+  readonly paths: Path[];
+  /** Another chain does the same with more memory, and is no slower: this one is of interest where that does not fit. */
+  readonly after: Chain | undefined;
 }
 
 interface Candidate {
@@ -112,9 +115,15 @@ function preparePaths(
 ): readonly (readonly Chain[])[] {
   const variants = variantsOf(request, allow);
   const fastest = new Memo<PricedPlan>();
-  const patterns = new Memo<readonly BlockPattern[]>();
+  const explorers = new Map<string, BlockExplorer>();
+  const explorerOf = (whole: PredictionRequest): BlockExplorer => {
+    const key = JSON.stringify([whole.plan.slots, whole.plan.sketches]);
+    const explorer = explorers.get(key) ?? new BlockExplorer(whole, pricer);
+    explorers.set(key, explorer);
+    return explorer;
+  };
   const chainsOf = (chosen: readonly PredictionRequest[], leaves: readonly Leave[]): readonly Chain[] => {
-    const chains = new Map<string, Path[]>();
+    const chains = new Map<string, Chain>();
     for (const variant of chosen) {
       const { plan, accumulate } = variant;
       const kept = keepingEverything(plan);
@@ -124,30 +133,34 @@ function preparePaths(
         const base = inputsAway ? withInputsAway(kept, request.config.numHiddenLayers) : kept;
         // Blocks hold and take so many times less of a smaller batch: one search serves all.
         const parts = accumulate / request.accumulate;
-        const ofBlocks = () =>
-          patterns.of(`${JSON.stringify([base.slots, base.sketches])} ${forms}`, () =>
-            blockPatterns({ ...request, plan: base }, pricer, forms),
-          );
-        for (const chunk of lossChunksFor({ ...variant, plan: base })) {
+        // Inputs are the same for all patterns, but that they may share the slower tier with what is offloaded.
+        const explorer = explorerOf({ ...request, plan: forms.includes('offload') ? base : kept });
+        const patterns = {
+          all: async () => (await explorer.patterns(forms)).map(part(parts)),
+          most: async () => (await explorer.most()) / parts,
+        };
+        const chunks = lossChunksFor({ ...variant, plan: base });
+        for (const [place, chunk] of chunks.entries()) {
           for (const update of updates) {
-            const key = `${own} ${inputsAway} ${chunk} ${update}`;
-            const chainKey = `${key} ${forms}`;
+            const keyOf = (rows: number, when: MemoryPlan['update']) => `${own} ${inputsAway} ${rows} ${when}`;
+            const key = keyOf(chunk, update);
+            // Fewer rows of the loss read its weights more often; a fused update frees gradients earlier.
+            const before = place > 0 ? keyOf(chunks[place - 1], update) : keyOf(chunk, updates[0]);
             const changed = { ...variant, plan: { ...base, loss: { form: 'fused' as const, chunk }, update } };
             const price = () =>
               fastest.of(`${key} ${parts}`, async () => ({
                 plan: changed.plan,
                 ...(await pricer.price(changed)),
               }));
-            const ofPart = async () => (await ofBlocks()).map(part(parts));
-            const climb = new Climb(changed, pricer, ofPart, price, inputsAway ? 0 : inputBytes(changed));
-            const chain = chains.get(chainKey) ?? [];
-            chain.push({ request: changed, climb, fastestOnly: updates.length > 1 && update === 'after' });
-            chains.set(chainKey, chain);
+            const climb = new Climb(changed, pricer, patterns, price, inputsAway ? 0 : inputBytes(changed));
+            const chain = chains.get(`${key} ${forms}`) ?? { paths: [], after: chains.get(`${before} ${forms}`) };
+            chain.paths.push({ request: changed, climb, fastestOnly: updates.length > 1 && update === 'after' });
+            chains.set(`${key} ${forms}`, chain);
           }
         }
       }
     }
-    return [...chains.values()].map((paths) => ({ paths }));
+    return [...chains.values()];
   };
   const exact = variants.filter(({ plan }) => plan === request.plan);
   const others = variants.filter(({ plan }) => plan !== request.plan);
@@ -193,7 +206,9 @@ interface Open {
 
 /** The cheapest plan of these paths: what may be best is looked at first, until nothing that is left can be better. */
 async function cheapest(chains: readonly Chain[], budget: number): Promise<Candidate | undefined> {
-  const open: Open[] = chains.map((chain) => ({ chain, place: 0, bound: 0, started: false }));
+  const opened = (after: Chain | undefined, bound: number): readonly Open[] =>
+    chains.filter((chain) => chain.after === after).map((chain) => ({ chain, place: 0, bound, started: false }));
+  const open = [...opened(undefined, 0)];
   while (open.length > 0) {
     const [{ chain, place, started, found }] = open.splice(leastBound(open), 1);
     if (found) return found;
@@ -213,6 +228,7 @@ async function cheapest(chains: readonly Chain[], budget: number): Promise<Candi
     const bound = path.fastestOnly ? Number.POSITIVE_INFINITY : await climb.bound(budget);
     if (bound < Number.POSITIVE_INFINITY) open.push({ chain, place, bound, started: true });
     if (place + 1 < chain.paths.length) open.push({ chain, place: place + 1, bound: seconds, started: false });
+    if (place === 0) open.push(...opened(chain, seconds));
   }
   return undefined;
 }
@@ -231,9 +247,9 @@ function leastBound(open: readonly Open[]): number {
 /** The plan that takes least, in micro-batches as small as they may be. */
 async function smallest(chains: readonly Chain[]): Promise<Candidate> {
   const last: { readonly path: Path; readonly peak: number }[] = [];
-  for (const { paths } of chains) {
-    const path = paths[paths.length - 1];
-    if (!path.fastestOnly) last.push({ path, peak: (await path.climb.leastHeld()).peak });
+  for (const chain of chains.filter((one) => !chains.some(({ after }) => after === one))) {
+    const path = chain.paths[chain.paths.length - 1];
+    last.push({ path, peak: (await path.climb.leastHeld()).peak });
   }
   const [{ path }] = last.toSorted((a, b) => a.peak - b.peak);
   return { path, priced: await path.climb.smallest() };

@@ -71,6 +71,20 @@ describe('planAmongOthers', () => {
       loss: { chunk: 64 },
     });
   });
+
+  it('gives the rank to all that have directions, and alpha to exact methods too', () => {
+    const refinements = { ...none, rank: { absolute: 4 }, scale: 0.5 } as const;
+    expect(planAmongOthers(['prac'], refinements, config).sketches).toMatchObject({
+      rank: { absolute: 4 },
+      scale: 0.5,
+    });
+    const { optimizer } = planAmongOthers(['apollo'], refinements, config);
+    expect(optimizer.at(-1)?.update).toMatchObject({ name: 'apollo', rank: { absolute: 4 } });
+    expect(planAmongOthers(['lean'], refinements, config).updateScales).toEqual([
+      { match: '*_proj.weight', scale: 0.5 },
+    ]);
+    expect(planAmongOthers(['lora'], refinements, config).updateScales).toEqual([]);
+  });
 });
 
 describe('planAmongOthers with subspaces of exact gradients', () => {

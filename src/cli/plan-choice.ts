@@ -48,13 +48,17 @@ function concerns(name: keyof Refinements, { rank, basis }: Chosen, methods: rea
   const sketches = methods.some((method) => method.startsWith('compact'));
   const adapters = methods.some((method) => method.startsWith('lora'));
   const galore = methods.includes('galore');
+  const directions = sketches || galore || methods.includes('prac') || methods.includes('apollo');
   switch (name) {
     case 'rank':
-      return sketches || galore || (adapters && rank !== undefined && 'absolute' in rank);
+      return directions || (adapters && rank !== undefined && 'absolute' in rank);
     case 'basis': {
       const bases: readonly unknown[] = sketches ? ['random', 'range-finder', 'prac'] : ['svd', 'range-finder'];
       return (sketches || galore) && bases.includes(basis);
     }
+    case 'scale':
+      // Subspaces of the exact gradient have factors of their own.
+      return !adapters && !galore && !methods.some((method) => method.startsWith('apollo'));
     case 'alpha':
     case 'targetModules':
       return adapters;

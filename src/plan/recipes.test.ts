@@ -215,6 +215,20 @@ describe('recipes', () => {
     expect(plan('compact-shared').sketches?.share).toBe(true);
     expect(plan('compact-down').sketches?.weights).toEqual(['*.down_proj.weight']);
     expect(plan('compact', { updateGap: null }).sketches?.updateGap).toBeNull();
+  });
+
+  it('give the exact matrices beside compact-down the rate of the sketched one', () => {
+    const scaleOf = (weight: string, options = {}) =>
+      lastMatch(plan('compact-down', options).updateScales, `model.layers.0.${weight}`)?.scale;
+    for (const weight of ['self_attn.q_proj.weight', 'self_attn.o_proj.weight', 'mlp.up_proj.weight']) {
+      expect(scaleOf(weight)).toBe(0.25);
+      expect(scaleOf(weight, { scale: 1 / 8 })).toBe(1 / 8);
+    }
+    expect(scaleOf('self_attn.o_proj.weight', { outputScale: 0.5 })).toBe(1 / 8);
+    expect(lastMatch(plan('compact-down').updateScales, 'model.embed_tokens.weight')).toBeUndefined();
+  });
+
+  it('are nothing for exact methods', () => {
     expect(plan('lean').sketches).toBeNull();
   });
 

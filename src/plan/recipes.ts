@@ -1,4 +1,5 @@
 import { InputError, type QuantizedBits } from '../engine/index.js';
+import { blockScales } from './block-scales.js';
 import { flagName } from './flag-name.js';
 import { inputsOf, refuseFormClashes, refuseLooseFormOptions, restoringRules, standsOnFull } from './form-methods.js';
 import { subtokenWeights } from './form-rules.js';
@@ -16,13 +17,7 @@ import {
   sketchMethods,
   sketchRecipe,
 } from './sketch-recipe.js';
-import {
-  blockScales,
-  type SubspaceMethod,
-  subspaceMethod,
-  subspaceMethods,
-  subspaceRules,
-} from './subspace-methods.js';
+import { type SubspaceMethod, subspaceMethod, subspaceMethods, subspaceRules } from './subspace-methods.js';
 
 /** Methods that exist, each with one sentence for people. */
 export const methods = {

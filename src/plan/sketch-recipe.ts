@@ -1,6 +1,7 @@
 import { InputError } from '../engine/index.js';
 import type { ProjectionFamily, RankSpec } from '../keep/index.js';
 import { muonDefaults } from '../optim/index.js';
+import { blockScales } from './block-scales.js';
 import type { MemoryPlan, OptimizerRule, SketchPlan } from './memory-plan.js';
 
 /** Methods that keep sketches of linear inputs, each with one sentence for people. */
@@ -47,8 +48,19 @@ const compactDefaults = { rank: { ratio: 0.25 }, updateGap: 50, scale: 0.25, out
  */
 const plusDefaults = { ...compactDefaults, scale: 1 / 16 } as const;
 
+/** All matrices of the blocks go at one rate: those that are not sketched are exact, the output projection like the others. */
+const downDefaults = { ...compactDefaults, outputScale: 1 } as const;
+
 /** Published settings of PRAC: r1 = r2 = 0.3·n, T = 500; its gradients are as large as exact ones. */
 const pracDefaults = { rank: { ratio: 0.6 }, updateGap: 500, scale: 1, outputScale: 1 } as const;
+
+const defaultsOf = {
+  compact: compactDefaults,
+  'compact-shared': compactDefaults,
+  'compact-down': downDefaults,
+  'compact-plus': plusDefaults,
+  prac: compactDefaults,
+} as const satisfies Record<SketchMethod, unknown>;
 
 /** Weights whose inputs CompAct sketches. */
 export const compactWeights = [
@@ -86,8 +98,8 @@ export interface SketchRecipe {
  */
 export function sketchRecipe(method: SketchMethod, options: SketchOptions, when: 'forward' | 'backward'): SketchRecipe {
   const lifted = isLifted(method, options);
-  const defaults = lifted ? pracDefaults : method === 'compact-plus' ? plusDefaults : compactDefaults;
-  const { updateGap = defaults.updateGap, scale = defaults.scale, outputScale = defaults.outputScale } = options;
+  const defaults = lifted ? pracDefaults : defaultsOf[method];
+  const { updateGap = defaults.updateGap, scale = defaults.scale } = options;
   const basis = basisOf(method, options, lifted);
   const weights = method === 'compact-down' ? [downWeight] : [...compactWeights, downWeight];
   const form = when === 'forward' ? ('sketch' as const) : ('late-sketch' as const);
@@ -112,9 +124,18 @@ export function sketchRecipe(method: SketchMethod, options: SketchOptions, when:
   return {
     slots: weights.map((weight) => ({ match: weight.replace(/weight$/, 'input'), form })),
     sketches,
-    updateScales: [{ match: '*.o_proj.weight', scale: scale * outputScale }],
+    updateScales: exactScales(method, scale, options.outputScale ?? defaults.outputScale),
     optimizer: method === 'compact-plus' ? [{ match: '*_proj.weight', update: { ...muonDefaults, updateRms: 1 } }] : [],
   };
+}
+
+/**
+ * α on the block matrices that have no sketch: beside `compact-down`'s all of them, as fast as its own; of the other methods the output
+ * projection, at the published half.
+ */
+function exactScales(method: SketchMethod, scale: number, outputScale: number): MemoryPlan['updateScales'] {
+  const ofOutput = { match: '*.o_proj.weight', scale: scale * outputScale };
+  return method === 'compact-down' ? [...blockScales(scale), ofOutput] : [ofOutput];
 }
 
 function basisOf(method: SketchMethod, { basis, projection }: SketchOptions, lifted: boolean): SketchPlan['basis'] {

@@ -1,6 +1,7 @@
 import { InputError } from '../engine/index.js';
 import type { RankSpec } from '../keep/index.js';
 import type { DirectionSpec, UpdateSpec } from '../optim/index.js';
+import { blockMatrices } from './block-scales.js';
 import type { MemoryPlan, OptimizerRule } from './memory-plan.js';
 import { lastMatch } from './pattern.js';
 
@@ -20,9 +21,6 @@ export interface SubspaceOptions {
   readonly scale?: number;
   readonly basis?: 'svd' | 'range-finder' | 'random' | 'prac';
 }
-
-/** Matrices of the blocks: what these methods act on, as their papers do. */
-const blockMatrices = '*_proj.weight';
 
 const quarter: RankSpec = { ratio: 0.25 };
 
@@ -93,11 +91,6 @@ function updateOf(
   }
   if (method === 'apollo') return { name: 'apollo', rank: rank ?? quarter, updateGap, scaling: 'channel', direction };
   return { name: 'apollo', rank: rank ?? { absolute: 1 }, updateGap, scaling: 'tensor', direction };
-}
-
-/** α on the updates of the blocks' matrices where neither sketches nor subspaces say what it acts on. */
-export function blockScales(scale: number | undefined): MemoryPlan['updateScales'] {
-  return scale === undefined ? [] : [{ match: blockMatrices, scale }];
 }
 
 /**

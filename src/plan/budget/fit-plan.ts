@@ -76,7 +76,8 @@ async function fitAmong(chains: readonly Chain[], budget: number, pricer: Pricer
     const one = await finish(await widenLoss(best, target, pricer));
     const excess = one.prediction.arenaBytes - budget;
     if (excess <= 0) return one;
-    target -= excess;
+    // Below this plan's own peak, else it would be found again.
+    target = Math.min(target, one.prediction.memory.peak) - excess;
   }
   return undefined;
 }

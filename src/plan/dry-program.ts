@@ -4,7 +4,7 @@ import type { TrainableModel } from '../models/index.js';
 import type { PredictionRequest } from './dry-run.js';
 import { type HostBatch, usualBatch } from './host-batch.js';
 import { createPlannedModel } from './planned-model.js';
-import { type ProgramOptions, TrainingProgram } from './training-program.js';
+import { type ProgramOptions, type StepVariant, TrainingProgram } from './training-program.js';
 
 /** Who wants to know what. */
 export interface DryWatchers extends Pick<ProgramOptions, 'onSlot' | 'onParameter' | 'onMicroBatch'> {
@@ -52,7 +52,7 @@ export class DryProgram implements Disposable {
   }
 
   /** See `TrainingProgram`. */
-  get variants(): readonly number[] {
+  get variants(): readonly StepVariant[] {
     return this.#program.variants;
   }
 

@@ -1,7 +1,7 @@
 import { createDryEngine, type LedgerEvent, type LedgerReading } from '../engine/index.js';
 import type { SlotRecord } from '../keep/index.js';
 import type { ModelConfig } from '../models/index.js';
-import { addWork, subtractWork, type Work, WorkLog } from './cost/work.js';
+import { type Work, WorkLog } from './cost/work.js';
 import { DryProgram } from './dry-program.js';
 import { foldBlocks } from './fold.js';
 import type { HostBatch } from './host-batch.js';
@@ -46,6 +46,8 @@ export interface DryRun {
   readonly variant: number;
   /** The ops of that step, of all its micro-batches. */
   readonly work: Work;
+  /** The same of the mean step: blocks that take turns and subspaces made anew count as often as they come. */
+  readonly meanWork: Work;
   /** How each slot is kept, in the order of the forward pass. */
   readonly slots: readonly SlotRecord[];
   /** Most bytes on the slower tier at a time. */
@@ -60,12 +62,16 @@ export interface DryRun {
  * the second on, when all gradients are there, each is like the one before.
  */
 export async function dryRun(request: PredictionRequest): Promise<DryRun> {
-  const seen: { readonly events: number; readonly work: Work }[] = [];
-  const log = new WorkLog();
+  const ends: number[] = [];
+  const [log, mean] = [new WorkLog(), new WorkLog()];
+  let again = 1;
   let events: LedgerEvent[] = [];
   using program = new DryProgram(request, {
     onEvent: (event) => events.push(event),
-    onMicroBatch: () => seen.push({ events: events.length, work: log.work }),
+    onMicroBatch: (index) => {
+      ends.push(events.length);
+      again = repeats(index, request);
+    },
   });
   /** The events so far; from here on they are of another phase. */
   const ended = (): readonly LedgerEvent[] => {
@@ -74,20 +80,25 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
     return phase;
   };
   const persistent = ended();
-  program.observe((call) => log.add(call));
   const [usual, ...others] = program.variants;
-  await program.step(usual);
-  program.observe(undefined);
+  program.observe((call) => {
+    log.add(call, again);
+    mean.add(call, again * usual.share);
+  });
+  await program.step(usual.step);
   const step = ended();
-  const [from, to = from] = seen;
+  const [from, to = from] = ends;
   const times = request.accumulate - program.microBatches;
   const otherSteps: (readonly LedgerEvent[])[] = [];
   for (const other of others) {
-    await program.moveTo(other);
+    program.observe(undefined);
+    await program.moveTo(other.step);
     ended();
-    await program.step(other);
+    program.observe((call) => mean.add(call, again * other.share));
+    await program.step(other.step);
     otherSteps.push(ended());
   }
+  program.observe(undefined);
   await program.resample();
   const resampling = ended();
   await program.evaluate();
@@ -96,9 +107,10 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
     memory: program.ledger.read(),
     persistentBytes: program.ledger.live,
     events: { persistent, step, otherSteps, resampling, evaluation },
-    repetition: { from: from.events, to: to.events, times },
-    variant: usual,
-    work: addWork(log.work, subtractWork(to.work, from.work), times),
+    repetition: { from, to, times },
+    variant: usual.step,
+    work: log.work,
+    meanWork: mean.work,
     slots: program.slots,
     offloadBytes: program.offloadBytes,
     // At the end of forward all of it is there.
@@ -107,7 +119,7 @@ export async function dryRun(request: PredictionRequest): Promise<DryRun> {
 }
 
 /** What the steps of a run take: as much of a dry run as depends on how slots are kept. */
-export interface DrySteps extends Pick<DryRun, 'work' | 'slots' | 'movedBytes' | 'persistentBytes'> {
+export interface DrySteps extends Pick<DryRun, 'meanWork' | 'slots' | 'movedBytes' | 'persistentBytes'> {
   /** High-water mark of the ledger, in bytes. */
   readonly peak: number;
 }
@@ -119,29 +131,31 @@ export interface DrySteps extends Pick<DryRun, 'work' | 'slots' | 'movedBytes' |
 export async function drySteps(request: PredictionRequest): Promise<DrySteps> {
   const { request: folded, multiplicities } = foldBlocks(request) ?? { request, multiplicities: [] };
   let account: UnfoldedAccount | undefined;
-  // The second micro-batch stands for all that follow the first.
   let again = 1;
   using program = new DryProgram(folded, {
     onSlot: ({ slot }) => account?.reach(slot),
     onParameter: (name) => account?.reach(name),
     onMicroBatch: (index) => {
       account?.moveOn();
-      again = index === 0 && request.accumulate > 1 ? request.accumulate - 1 : 1;
+      again = repeats(index, request);
     },
   });
   account = new UnfoldedAccount(program.ledger, multiplicities);
-  const log = new WorkLog();
-  program.observe((call) => log.add(call, again * account.multiplicity));
-  await program.step(program.variants[0]);
-  program.observe(undefined);
-  for (const other of program.variants.slice(1)) {
+  const mean = new WorkLog();
+  for (const { step, share } of program.variants) {
     account.moveOn();
-    await program.step(other);
+    program.observe((call) => mean.add(call, again * account.multiplicity * share));
+    await program.step(step);
   }
   account.moveOn();
   const { live, peak, hostPeak } = account.read();
   const movedBytes = request.accumulate * hostPeak;
-  return { peak, persistentBytes: live, work: log.work, slots: program.slots, movedBytes };
+  return { peak, persistentBytes: live, meanWork: mean.work, slots: program.slots, movedBytes };
+}
+
+/** How often what follows this micro-batch comes: the second one stands for all that follow the first. */
+function repeats(index: number, { accumulate }: PredictionRequest): number {
+  return index === 0 && accumulate > 1 ? accumulate - 1 : 1;
 }
 
 /**

@@ -14,9 +14,9 @@ export interface PeakBlock {
 /** What a run will take, from a dry run of the very same code. Bytes as asked for, unless said otherwise. */
 export interface Prediction {
   readonly memory: LedgerReading;
-  /** The ops of one optimizer step; see `stepSeconds` for their time. */
-  readonly work: Work;
-  /** Floating-point operations of matrix products in one optimizer step. */
+  /** The ops of an optimizer step in the mean of many; see `stepSeconds` for their time. */
+  readonly meanWork: Work;
+  /** Floating-point operations of matrix products in a step as most are. */
   readonly flops: number;
   /** Blocks that live as long as the run: weights, moments, tables. */
   readonly persistentBytes: number;
@@ -44,7 +44,7 @@ export interface Prediction {
 /** Runs one step, one resampling and one evaluation on the dry engine, and lays the step out in memory. */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
   const run = await dryRun(request);
-  const { memory, persistentBytes, events, repetition, variant, work, slots, offloadBytes, movedBytes } = run;
+  const { memory, persistentBytes, events, repetition, variant, work, meanWork, slots, offloadBytes, movedBytes } = run;
   const { persistent, step, otherSteps, resampling, evaluation } = events;
   const layout = repeatLayout(packLayout(step), step, repetition);
   const programs = [...otherSteps, resampling, evaluation];
@@ -52,7 +52,7 @@ export async function predict(request: PredictionRequest): Promise<Prediction> {
   const region: LedgerEvent = { kind: 'allocate', id: -1, bytes: regionBytes, role: 'workspace', name: 'region' };
   return {
     memory,
-    work,
+    meanWork,
     flops: totalFlops(work),
     persistentBytes,
     layout,

@@ -50,6 +50,14 @@ export interface OffloadOptions {
   readonly bytes?: number | undefined;
 }
 
+/** A way in which steps go. */
+export interface StepVariant {
+  /** t of a step that goes so. */
+  readonly step: number;
+  /** The fraction of all steps that do. */
+  readonly share: number;
+}
+
 /** Mean loss over the predictions of a step (natural log). */
 export interface StepResult {
   readonly loss: number;
@@ -123,18 +131,28 @@ export class TrainingProgram implements Disposable {
    * For each way in which steps differ in what they train and allocate, a step t that goes that way: the first of each block
    * that takes turns, or one as most are and one that makes subspaces anew.
    */
-  get variants(): readonly number[] {
-    if (this.#turns) return this.#turns.firstPass;
+  get variants(): readonly StepVariant[] {
+    if (this.#turns) {
+      const { firstPass } = this.#turns;
+      return firstPass.map((step) => ({ step, share: 1 / firstPass.length }));
+    }
+    const { sketches, optimizer } = this.#plan;
+    const gap = sketches?.updateGap ?? 0;
     // Bases are made anew from the first step on; moments follow a projection when it first changes.
-    const renewing = [0, this.#plan.sketches?.updateGap ?? 0].find((step) => this.#renews(step));
+    const renewing = [0, gap].find((step) => this.#renews(step));
     const usual = [0, 1].find((step) => !this.#renews(step));
-    return [usual, renewing].filter((step) => step !== undefined);
+    if (renewing === undefined) return [{ step: usual ?? 0, share: 1 }];
+    const gaps = optimizer.flatMap(({ update }) => ('updateGap' in update ? [update.updateGap] : []));
+    // A gap of none: anew in the first step only.
+    const often = Math.min(...[gap, ...gaps].filter((steps) => steps > 0));
+    const share = usual === undefined ? 1 : 1 / often;
+    return [...(usual === undefined ? [] : [{ step: usual, share: 1 - share }]), { step: renewing, share }];
   }
 
   /** The variant that step t goes like. */
   variantAt(step: number): number {
     if (this.#turns) return this.#turns.stepOf(this.#turns.at(step).block);
-    const variants = this.variants;
+    const variants = this.variants.map((variant) => variant.step);
     return variants.find((variant) => this.#renews(variant) === this.#renews(step)) ?? variants[0];
   }
 

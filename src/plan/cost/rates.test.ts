@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createReferenceEngine } from '../../engine/reference/reference-engine.js';
 import { presets } from '../../models/index.js';
 import { dryRun, type PredictionRequest } from '../dry-run.js';
+import type { MemoryPlan } from '../memory-plan.js';
 import { makePlan } from '../recipes.js';
 import { priceStep } from './price-step.js';
 import { kernelRatesSchema, workSeconds } from './rates.js';
@@ -69,6 +70,20 @@ describe('predicted time', () => {
       expect(priced.seconds).toBeCloseTo(workSeconds(work, recordedRates), 12);
       expect(totalFlops(work)).toBeGreaterThan(0);
     }
+  });
+
+  it('spreads what comes seldom over the steps: subspaces made anew, blocks that take turns', async () => {
+    const calls = async (plan: MemoryPlan, op: string) => {
+      const { meanWork } = await dryRun({ ...request, plan });
+      return meanWork.find((entry) => entry.op === op)?.calls ?? 0;
+    };
+    const galore = (updateGap: number) => makePlan(['galore'], { layers: 2, updateGap });
+    const matrices = 2 * 7;
+    expect(await calls(galore(1), 'singularVectors')).toBeCloseTo(matrices, 9);
+    expect(await calls(galore(50), 'singularVectors')).toBeCloseTo(matrices / 50, 9);
+    const all = await calls(makePlan(['lean'], { layers: 2 }), 'adamW');
+    // Embedding, two blocks, and the rest.
+    expect(await calls(makePlan(['badam'], { layers: 2 }), 'adamW')).toBeCloseTo(all / 4, 9);
   });
 
   it('has recorded rates that read as what is cached', () => {

@@ -27,11 +27,14 @@ export type KernelRates = z.infer<typeof kernelRatesSchema>;
 export const usualOffloadBandwidth = 5e8;
 
 /**
- * Predicted time of a step: of its ops, and what of the transfers is not hidden behind them. What goes out does so during
+ * Predicted time of a step in the mean of many: of its ops, and what of the transfers is not hidden behind them. What goes out does so during
  * forward, a third of the step, and comes back during backward.
  */
-export function stepSeconds({ work, movedBytes }: Pick<DryRun, 'work' | 'movedBytes'>, rates: KernelRates): number {
-  const ops = workSeconds(work, rates);
+export function stepSeconds(
+  { meanWork, movedBytes }: Pick<DryRun, 'meanWork' | 'movedBytes'>,
+  rates: KernelRates,
+): number {
+  const ops = workSeconds(meanWork, rates);
   const transfer = movedBytes / (rates.offloadBandwidth ?? usualOffloadBandwidth);
   return ops + Math.max(0, transfer - ops / 3) + Math.max(0, transfer - (2 * ops) / 3);
 }

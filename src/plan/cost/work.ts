@@ -37,25 +37,6 @@ export class WorkLog {
   }
 }
 
-/** `work` and `times` times `more` together, by kind. */
-export function addWork(work: Work, more: Work, times: number): Work {
-  const added = new Map(more.map((entry) => [kindOf(entry), entry]));
-  return work.map((entry) => {
-    const { calls, flops, bytes } = added.get(kindOf(entry)) ?? { calls: 0, flops: 0, bytes: 0 };
-    return {
-      ...entry,
-      calls: entry.calls + times * calls,
-      flops: entry.flops + times * flops,
-      bytes: entry.bytes + times * bytes,
-    };
-  });
-}
-
-/** What is in `work` beyond its part. */
-export function subtractWork(work: Work, part: Work): Work {
-  return addWork(work, part, -1);
-}
-
 /** What a rate is measured for: the op and its storage. */
 export function kindOf({ op, bf16 }: Pick<OpWork, 'op' | 'bf16'>): string {
   return bf16 ? `${op}.bf16` : op;

@@ -89,9 +89,9 @@ export async function relativeTime(config: LlamaConfig, plan: MemoryPlan, parts 
  * four: from the second on, all gradients are there and the peak is always the same. Fused updates have one.
  */
 export async function derive(config: LlamaConfig, plan: MemoryPlan, parts = 1): Promise<Derived> {
-  const run = await dryRun(requestFor(config, plan, parts));
+  const run = await dryRun(requestFor(config, inBf16(plan), parts));
   const { persistent, step } = run.events;
-  const { peak, peakByRole } = peakInBf16([...persistent, ...step]);
+  const { peak, peakByRole } = accountOf([...persistent, ...step]);
   const linear = run.slots.filter(({ slot, consumer }) => consumer === 'linear' && slot.startsWith('layers.'));
   return {
     peak,
@@ -99,11 +99,15 @@ export async function derive(config: LlamaConfig, plan: MemoryPlan, parts = 1): 
       weights: peakByRole.weight,
       gradients: peakByRole.gradient,
       optimizer: peakByRole.optimizer,
-      'linear activations': linear.reduce((sum, { bytes }) => sum + bytes / 2, 0),
+      'linear activations': linear.reduce((sum, { bytes }) => sum + bytes, 0),
       peak,
     },
     run,
   };
+}
+
+function inBf16(plan: MemoryPlan): MemoryPlan {
+  return { ...plan, precision: { dtype: 'bf16', moments: 'bf16', masterWeights: false } };
 }
 
 function requestFor(config: LlamaConfig, plan: MemoryPlan, parts = 1): PredictionRequest {
@@ -119,10 +123,8 @@ function requestFor(config: LlamaConfig, plan: MemoryPlan, parts = 1): Predictio
   };
 }
 
-/** Roles that a bf16 run stores in two bytes per number; kernels' scratch, tables and token ids stay as they are. */
-const halved: ReadonlySet<Role> = new Set(['weight', 'gradient', 'optimizer', 'saved', 'activation', 'projection']);
-
-function peakInBf16(events: readonly LedgerEvent[]) {
+/** The peak of most steps, and of each role: what makes subspaces anew is no part of the paper's figures. */
+function accountOf(events: readonly LedgerEvent[]) {
   const live = new Map<number, { readonly bytes: number; role: Role }>();
   const byRole = new Map<Role, number>();
   const peakByRole = { weight: 0, gradient: 0, optimizer: 0 };
@@ -137,12 +139,10 @@ function peakInBf16(events: readonly LedgerEvent[]) {
   };
   for (const event of events) {
     if (event.kind === 'allocate') {
-      // Statistics of rows stay f32, as do the scales of 8-bit codes, which are bytes already.
-      const wide = !halved.has(event.role) || /\.(rstd|log_sum_exp|codes|scales)$/.test(event.name);
-      const block = { bytes: wide ? event.bytes : event.bytes / 2, role: event.role };
-      live.set(event.id, block);
-      add(block.role, block.bytes);
-      total += block.bytes;
+      const { id, bytes, role } = event;
+      live.set(id, { bytes, role });
+      add(role, bytes);
+      total += bytes;
       peak = Math.max(peak, total);
       continue;
     }

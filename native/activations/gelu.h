@@ -15,12 +15,14 @@ constexpr float geluSlope = 1.5957691216057308f;
 constexpr float geluCubic = 0.07135481282826555f;
 
 /** Φ(x) = ½(1 + erf(x/√2)). */
-INLINE Vec normalDistribution(Vec x) {
+template <class V>
+INLINE V normalDistribution(V x) {
   return mul(set(0.5f), add(set(1.0f), errorFunction(mul(x, set(0.70710678118654752f)))));
 }
 
 /** σ(2u) with u = √(2/π)·(x + 0.044715x³). */
-INLINE Vec tanhGate(Vec x) { return sigmoid(mul(x, fma(mul(x, x), set(geluCubic), set(geluSlope)))); }
+template <class V>
+INLINE V tanhGate(V x) { return sigmoid(mul(x, fma(mul(x, x), set(geluCubic), set(geluSlope)))); }
 
 /** out = function(x) of a call with `stored`, `count`, `x` and `out`; out may be x. */
 template <class Call, class Function>
@@ -50,35 +52,35 @@ INLINE void mapGradient(Pool* pool, const Call& call, const void* value, const S
 
 void geluKernel(Pool* pool, const compact::GeluCall& call) {
   if (call.exact) {
-    mapElements(pool, call, [](Vec x) { return mul(x, normalDistribution(x)); });
+    mapElements(pool, call, [](auto x) { return mul(x, normalDistribution(x)); });
   } else {
-    mapElements(pool, call, [](Vec x) { return mul(x, tanhGate(x)); });
+    mapElements(pool, call, [](auto x) { return mul(x, tanhGate(x)); });
   }
 }
 
 void geluBackwardKernel(Pool* pool, const compact::GeluBackwardCall& call) {
   if (call.exact) {
-    mapGradient(pool, call, call.x, [](Vec x) {
+    mapGradient(pool, call, call.x, [](auto x) {
       // Φ + x·φ, φ = e^(−x²/2)/√(2π).
-      const Vec density = mul(set(0.3989422804014327f), exponential(mul(set(-0.5f), mul(x, x))));
+      const auto density = mul(set(0.3989422804014327f), exponential(mul(set(-0.5f), mul(x, x))));
       return fma(x, density, normalDistribution(x));
     });
   } else {
-    mapGradient(pool, call, call.x, [](Vec x) {
+    mapGradient(pool, call, call.x, [](auto x) {
       // s + x·s·(1 − s)·(2u)′.
-      const Vec s = tanhGate(x);
-      const Vec inner = fma(mul(x, x), set(3.0f * geluCubic), set(geluSlope));
+      const auto s = tanhGate(x);
+      const auto inner = fma(mul(x, x), set(3.0f * geluCubic), set(geluSlope));
       return fma(mul(x, mul(s, sub(set(1.0f), s))), inner, s);
     });
   }
 }
 
 void tanhKernel(Pool* pool, const compact::TanhCall& call) {
-  mapElements(pool, call, [](Vec x) { return hyperbolicTangent(x); });
+  mapElements(pool, call, [](auto x) { return hyperbolicTangent(x); });
 }
 
 void tanhBackwardKernel(Pool* pool, const compact::TanhBackwardCall& call) {
-  mapGradient(pool, call, call.y, [](Vec y) { return fnma(y, y, set(1.0f)); });
+  mapGradient(pool, call, call.y, [](auto y) { return fnma(y, y, set(1.0f)); });
 }
 
 }  // namespace

@@ -14,12 +14,11 @@ void siluKernel(Pool* pool, const compact::SiluCall& call) {
   withStorage(call.stored, [&](auto storage) {
     using T = typename decltype(storage)::Type;
     parallelRanges(pool, call.count, swigluGrain, [&](int64_t begin, int64_t end) {
-      const T* values = from<T>(call.x, begin);
+      const T* x = from<T>(call.x, begin);
       T* out = from<T>(call.out, begin);
-      forEachVec(end - begin, [&](auto at, auto put) {
-        const Vec x = at(values);
-        put(out, mul(x, sigmoid(x)));
-      });
+      forEachVecInStages(
+          end - begin, [&](auto at) { return sigmoid(at(x)); },
+          [&](auto at, auto put, auto s) { put(out, mul(at(x), s)); });
     });
   });
 }
@@ -31,12 +30,13 @@ void swigluKernel(Pool* pool, const compact::SwigluCall& call) {
     parallelRanges(pool, call.count, swigluGrain, [&](int64_t begin, int64_t end) {
       const T *gate = from<T>(call.gate, begin), *up = from<T>(call.up, begin);
       T *out = from<T>(call.out, begin), *activated = from<T>(call.activated, begin);
-      forEachVec(end - begin, [&](auto at, auto put) {
-        const Vec g = at(gate), u = at(up);
-        const Vec a = mul(g, sigmoid(g));
-        if (activated != nullptr) put(activated, a);
-        put(out, mul(a, u));
-      });
+      forEachVecInStages(
+          end - begin, [&](auto at) { return sigmoid(at(gate)); },
+          [&](auto at, auto put, auto s) {
+            const auto u = at(up), a = mul(at(gate), s);
+            if (activated != nullptr) put(activated, a);
+            put(out, mul(a, u));
+          });
     });
   });
 }
@@ -50,15 +50,16 @@ void swigluBackwardKernel(Pool* pool, const compact::SwigluBackwardCall& call) {
       const T* activated = from<T>(call.activated, begin);
       T *dGate = from<T>(call.dGate, begin), *dUp = from<T>(call.dUp, begin);
       const Vec one = set(1.0f);
-      forEachVec(end - begin, [&](auto at, auto put) {
-        // All loads come first: the outputs may be dy, gate or up.
-        const Vec g = at(gate), u = at(up), dp = at(dy);
-        const Vec s = sigmoid(g);
-        const Vec a = activated != nullptr ? at(activated) : mul(g, s);
-        const Vec slope = mul(s, fma(g, sub(one, s), one));
-        put(dUp, mul(dp, a));
-        put(dGate, mul(mul(dp, u), slope));
-      });
+      forEachVecInStages(
+          end - begin, [&](auto at) { return sigmoid(at(gate)); },
+          [&](auto at, auto put, auto s) {
+            // All loads come first: the outputs may be dy, gate or up.
+            const auto g = at(gate), u = at(up), dp = at(dy);
+            const auto a = activated != nullptr ? at(activated) : mul(g, s);
+            const auto slope = mul(s, fma(g, sub(one, s), one));
+            put(dUp, mul(dp, a));
+            put(dGate, mul(mul(dp, u), slope));
+          });
     });
   });
 }

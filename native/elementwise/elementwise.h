@@ -87,13 +87,13 @@ void axpbyKernel(Pool* pool, const compact::AxpbyCall& call) {
       using X = typename decltype(xStorage)::Type;
       using Out = typename decltype(outStorage)::Type;
       parallelRanges(pool, call.count, elementGrain, [&](int64_t begin, int64_t end) {
+        const ThreefryKey key(call.rounding.key0, call.rounding.key1);
         forEachRounded(begin, end, [&](int64_t element, int elements) {
-          const RoundingBits bits(call.rounding, weightStream, element);
+          const RoundingBits<Out> bits(key, weightStream, element);
           const X* x = from<X>(call.x, element);
           Out* out = from<Out>(call.out, element);
-          forEachGroup(elements, [&](int offset, int count, int part) {
-            const Vec sum = fma(alpha, loadSome(x + offset, count), mul(beta, loadSome(out + offset, count)));
-            storeByChance(out + offset, sum, count, bits, part);
+          forEachGroup(elements, [&](auto group) {
+            storeByChance(out, fma(alpha, loadSome(x, group), mul(beta, loadSome(out, group))), bits, group);
           });
         });
       });

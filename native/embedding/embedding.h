@@ -58,7 +58,7 @@ void embeddingBackwardKernel(Pool* pool, const compact::EmbeddingBackwardCall& c
         }
         T* row = from<T>(call.dTable, id * width + left);
         forEachVec(columns, [&](auto at, auto put) {
-          Vec sum = at(row);
+          auto sum = at(row);
           for (int64_t i = first; i < last; i++) sum = add(sum, at(dy + order[i] * width + left));
           put(row, sum);
         });

@@ -18,7 +18,7 @@ INLINE bool rotateRows(float* p, float* q, int64_t count) {
   const Vec cosine = set(1.0f / __builtin_sqrtf(1.0f + tangent * tangent));
   const Vec sine = mul(cosine, set(tangent));
   forEachVec(count, [&](auto at, auto put) {
-    const Vec x = at(p), y = at(q);
+    const auto x = at(p), y = at(q);
     put(p, fnma(sine, y, mul(cosine, x)));
     put(q, fma(sine, x, mul(cosine, y)));
   });

@@ -9,11 +9,12 @@ namespace {
 template <class T>
 INLINE float rowMax(const T* x, int64_t count) {
   const float lowest = -__builtin_inff();
-  Vec best[4] = {set(lowest), set(lowest), set(lowest), set(lowest)};
+  Wide pairs[2] = {set(lowest), set(lowest)};
   int64_t i = 0;
   for (; i + 4 * lanes <= count; i += 4 * lanes) {
-    for (int part = 0; part < 4; part++) best[part] = max(best[part], load(x + i + part * lanes));
+    for (int part = 0; part < 2; part++) pairs[part] = max(pairs[part], loadWide(x + i + part * 2 * lanes));
   }
+  Vec best[4] = {pairs[0].lo, pairs[0].hi, pairs[1].lo, pairs[1].hi};
   for (int part = 0; i + lanes <= count; i += lanes, part++) best[part] = max(best[part], load(x + i));
   float largest = reduceMax(max(max(best[0], best[1]), max(best[2], best[3])));
   for (; i < count; i++) largest = largest > valueAt(x + i) ? largest : valueAt(x + i);
@@ -25,17 +26,14 @@ template <class T>
 INLINE float rowLogSumExp(const T* x, int64_t count) {
   const float largest = rowMax(x, count);
   const Vec offset = set(largest);
-  Vec sums[2] = {zero(), zero()};
+  Wide sums = zero();
   int64_t i = 0;
-  for (; i + 2 * lanes <= count; i += 2 * lanes) {
-    sums[0] = add(sums[0], exponential(sub(load(x + i), offset)));
-    sums[1] = add(sums[1], exponential(sub(load(x + i + lanes), offset)));
-  }
+  for (; i + 2 * lanes <= count; i += 2 * lanes) sums = add(sums, exponential(sub(loadWide(x + i), offset)));
   if (i + lanes <= count) {
-    sums[0] = add(sums[0], exponential(sub(load(x + i), offset)));
+    sums.lo = add(sums.lo, exponential(sub(load(x + i), offset)));
     i += lanes;
   }
-  float sum = reduceAdd(add(sums[0], sums[1]));
+  float sum = reduceAdd(add(sums.lo, sums.hi));
   for (; i < count; i++) sum += exponentialOf(valueAt(x + i) - largest);
   return largest + logarithmOf(sum);
 }

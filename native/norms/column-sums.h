@@ -16,7 +16,7 @@ template <class T>
 INLINE void addBlockSums(Pool* pool, const float* partialSums, int64_t blocks, int64_t width, T* out) {
   parallelRanges(pool, width, sumColumnGrain, [&](int64_t begin, int64_t end) {
     forEachVec(end - begin, [&](auto at, auto put) {
-      Vec sum = at(out + begin);
+      auto sum = at(out + begin);
       for (int64_t block = 0; block < blocks; block++) sum = add(sum, at(partialSums + block * width + begin));
       put(out + begin, sum);
     });

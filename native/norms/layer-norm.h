@@ -12,8 +12,8 @@ template <class T>
 INLINE float centeredSquares(const T* x, float mean, int64_t width) {
   const Vec center = set(mean);
   const int64_t whole = width / lanes * lanes;
-  float sum = sumOverVecs(whole, [x, center](auto at, Vec partial) {
-    const Vec difference = sub(at(x), center);
+  float sum = sumOverVecs(whole, [x, center](auto at, auto partial) {
+    const auto difference = sub(at(x), center);
     return fma(difference, difference, partial);
   });
   for (int64_t i = whole; i < width; i++) sum += (valueAt(x + i) - mean) * (valueAt(x + i) - mean);
@@ -31,7 +31,7 @@ void layerNormKernel(Pool* pool, const compact::LayerNormCall& call) {
       for (int64_t row = begin; row < end; row++) {
         const T* x = from<T>(call.x, row * width);
         T* out = from<T>(call.out, row * width);
-        const float mean = sumOverVecs(width, [x](auto at, Vec sum) { return add(at(x), sum); }) / count;
+        const float mean = sumOverVecs(width, [x](auto at, auto sum) { return add(at(x), sum); }) / count;
         const float rstd = 1.0f / __builtin_sqrtf(centeredSquares(x, mean, width) / count + call.epsilon);
         call.mean[row] = mean;
         call.rstd[row] = rstd;
@@ -63,17 +63,17 @@ void layerNormBackwardOf(Pool* pool, const compact::LayerNormBackwardCall& call)
       T* dx = from<T>(call.dx, row * width);
       const Vec center = set(call.mean[row]), rstd = set(call.rstd[row]);
       // Masked lanes have dy = 0, so they add nothing whatever x̂ is there.
-      const float sum = sumOverVecs(width, [&](auto at, Vec partial) { return fma(at(dy), at(weight), partial); });
-      const float dot = sumOverVecs(width, [&](auto at, Vec partial) {
+      const float sum = sumOverVecs(width, [&](auto at, auto partial) { return fma(at(dy), at(weight), partial); });
+      const float dot = sumOverVecs(width, [&](auto at, auto partial) {
         return fma(mul(at(dy), at(weight)), mul(sub(at(x), center), rstd), partial);
       });
       const Vec mean = set(sum / count), slope = set(dot / count);
       forEachVec(width, [&](auto at, auto put) {
-        const Vec xHat = mul(sub(at(x), center), rstd);
-        const Vec g = at(dy);
+        const auto xHat = mul(sub(at(x), center), rstd);
+        const auto g = at(dy);
         if (ofWeight != nullptr) put(ofWeight, fma(g, xHat, at(ofWeight)));
         if (ofBias != nullptr) put(ofBias, add(g, at(ofBias)));
-        const Vec gradient = mul(rstd, fnma(xHat, slope, sub(mul(g, at(weight)), mean)));
+        const auto gradient = mul(rstd, fnma(xHat, slope, sub(mul(g, at(weight)), mean)));
         put(dx, call.accumulate ? add(at(dx), gradient) : gradient);
       });
     }

@@ -22,7 +22,7 @@ void rmsNormKernel(Pool* pool, const compact::RmsNormCall& call) {
         const Vec factor = set(rstd);
         if (normalized != nullptr) {
           forEachVec(width, [&](auto at, auto put) {
-            const Vec xHat = mul(at(x), factor);
+            const auto xHat = mul(at(x), factor);
             put(normalized, xHat);
             put(out, mul(at(weight), xHat));
           });
@@ -55,13 +55,13 @@ void rmsNormInputGradient(Pool* pool, const compact::RmsNormBackwardCall& call) 
       // The very floats that forward wrote as x̂, or would have written.
       const Vec toHat = call.normalized ? set(1.0f) : rstd;
       const float dot = sumOverVecs(
-          width, [&](auto at, Vec sum) { return fma(mul(at(dy), at(weight)), mul(at(x), toHat), sum); });
+          width, [&](auto at, auto sum) { return fma(mul(at(dy), at(weight)), mul(at(x), toHat), sum); });
       const Vec mean = set(dot / static_cast<float>(width));
       forEachVec(width, [&](auto at, auto put) {
-        const Vec xHat = mul(at(x), toHat);
-        const Vec g = at(dy);
+        const auto xHat = mul(at(x), toHat);
+        const auto g = at(dy);
         if (partial != nullptr) put(partial, fma(g, xHat, at(partial)));
-        const Vec gradient = mul(rstd, fnma(xHat, mean, mul(g, at(weight))));
+        const auto gradient = mul(rstd, fnma(xHat, mean, mul(g, at(weight))));
         put(dx, call.accumulate ? add(at(dx), gradient) : gradient);
       });
     }
@@ -78,7 +78,7 @@ void rmsNormBackwardKernel(Pool* pool, const compact::RmsNormBackwardCall& call)
     parallelRanges(pool, width, normColumnGrain, [&](int64_t begin, int64_t end) {
       T* dWeight = from<T>(call.dWeight, begin);
       forEachVec(end - begin, [&](auto at, auto put) {
-        Vec sum = at(dWeight);
+        auto sum = at(dWeight);
         for (int64_t block = 0; block < blocks; block++) sum = add(sum, at(call.scratch + block * width + begin));
         put(dWeight, sum);
       });

@@ -20,7 +20,7 @@ void ropeKernel(Pool* pool, const compact::RopeCall& call) {
           const T *x1 = from<T>(call.x, row * width + head), *x2 = x1 + half;
           T *out1 = from<T>(call.out, row * width + head), *out2 = out1 + half;
           forEachVec(half, [&](auto at, auto put) {
-            const Vec a = at(x1), b = at(x2), c = at(cosine), s = mul(sign, at(sine));
+            const auto a = at(x1), b = at(x2), c = at(cosine), s = mul(sign, at(sine));
             put(out1, fnma(b, s, mul(a, c)));
             put(out2, fma(a, s, mul(b, c)));
           });

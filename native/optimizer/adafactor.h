@@ -49,7 +49,7 @@ INLINE void adafactorVector(Pool* pool, const compact::AdafactorDirectionCall& c
     const T* gradient = from<T>(call.gradient, begin);
     float* moment = call.secondMoment + begin;
     forEachVec(end - begin, [&](auto at, auto put) {
-      const Vec g = mul(at(gradient), gradientScale);
+      const auto g = mul(at(gradient), gradientScale);
       put(moment, fma(decay, at(moment), mul(rest, fma(g, g, epsilon))));
     });
   });
@@ -67,7 +67,7 @@ INLINE void forEachUpdate(const compact::AdafactorDirectionCall& call, Vec gradi
     const float* moment = call.secondMoment + begin;
     return body(begin, end, [=](auto at) {
       // Roots are 0 in the lanes beyond the end; those of positive numbers are never below 1e-23.
-      const Vec root = squareRoot(at(moment)), divisor = select(less(root, set(1e-30f)), set(1.0f), root);
+      const auto root = squareRoot(at(moment)), divisor = select(less(root, set(1e-30f)), set(1.0f), root);
       return div(mul(at(gradient + begin), gradientScale), divisor);
     });
   }
@@ -91,8 +91,8 @@ void adafactorOf(Pool* pool, const compact::AdafactorDirectionCall& call) {
   const double squares = sumOverBlocks(pool, call.count, sums, [&](int64_t begin, int64_t end) {
     float sum = 0;
     forEachUpdate<G>(call, gradientScale, begin, end, [&](int64_t first, int64_t last, const auto& update) {
-      sum += sumOverVecs(last - first, [&](auto at, Vec partial) {
-        const Vec u = update(at);
+      sum += sumOverVecs(last - first, [&](auto at, auto partial) {
+        const auto u = update(at);
         return fma(u, u, partial);
       });
     });

@@ -11,8 +11,6 @@ namespace {
 /** `most8bitBlock` of the contract. */
 constexpr int64_t most8bitBlock = 4096;
 
-INLINE Vec magnitudeOf(Vec x) { return asFloats(bitAnd(asWords(x), setWords(0x7fffffff))); }
-
 /** Divisor that makes magnitudes relative to the largest one; they are all 0 where that is. */
 INLINE Vec divisorOf(float scale) { return set(scale > 0 ? scale : 1.0f); }
 
@@ -29,13 +27,13 @@ INLINE void adam8bitBlock(const compact::Adam8bitDirectionCall& call, const Adam
   }
   const Vec firstScale = set(call.firstScales[block]), secondScale = set(call.secondScales[block]);
   Vec largestFirst = zero(), largestSecond = zero();
-  forEachVec(count, [&](auto at, auto put) {
+  forEachSixteen(count, [&](auto at, auto put) {
     Vec first = mul(at(m), firstScale), second = mul(at(v), secondScale);
     const Vec direction = adamDirectionOf(constants, at(gradient), first, second);
     put(gradient, mul(factor, direction));
     put(m, first);
     put(v, second);
-    largestFirst = max(largestFirst, magnitudeOf(first));
+    largestFirst = max(largestFirst, magnitude(first));
     largestSecond = max(largestSecond, second);
   });
   call.firstScales[block] = reduceMax(largestFirst);
@@ -45,7 +43,7 @@ INLINE void adam8bitBlock(const compact::Adam8bitDirectionCall& call, const Adam
   forEachVec(count, [&](auto at, auto put) {
     put(m, div(at(m), firstDivisor));
     // A positive second moment never becomes 0, not even one that the division loses.
-    const Vec second = div(at(v), secondDivisor);
+    const auto second = div(at(v), secondDivisor);
     put(v, select(less(zero(), at(v)), max(second, least), second));
   });
   encodeAll(m, firstCodes, count, [](float x) { return signedCode(x); });

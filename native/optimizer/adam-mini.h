@@ -18,8 +18,8 @@ INLINE void updateBlockMoment(const compact::AdamNumbers& adam, double sumOfSqua
 template <class T, class Second>
 INLINE void adamMiniRange(const AdamConstants& c, Vec factor, T* gradient, float* m, int64_t count, const Second& second) {
   forEachVec(count, [&](auto at, auto put) {
-    const Vec first = fma(c.beta1, at(m), mul(c.rest1, mul(at(gradient), c.gradientScale)));
-    const Vec root = squareRoot(mul(second(at), c.inverse2));
+    const auto first = fma(c.beta1, at(m), mul(c.rest1, mul(at(gradient), c.gradientScale)));
+    const auto root = squareRoot(mul(second(at), c.inverse2));
     put(m, first);
     put(gradient, mul(factor, div(mul(first, c.inverse1), add(root, c.epsilon))));
   });

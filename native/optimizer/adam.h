@@ -22,32 +22,33 @@ struct AdamConstants {
 };
 
 /** Updates both moments with one group of gradients and gives U. */
-INLINE Vec adamDirectionOf(const AdamConstants& c, Vec gradient, Vec& first, Vec& second) {
-  const Vec g = mul(gradient, c.gradientScale);
+template <class V>
+INLINE V adamDirectionOf(const AdamConstants& c, V gradient, V& first, V& second) {
+  const V g = mul(gradient, c.gradientScale);
   first = fma(c.beta1, first, mul(c.rest1, g));
   second = fma(c.beta2, second, mul(c.rest2, mul(g, g)));
   return div(mul(first, c.inverse1), add(squareRoot(mul(second, c.inverse2)), c.epsilon));
 }
 
-/** Moments of 64 elements, f32 or bf16. */
+/** Moments of 256 elements, f32 or bf16. */
 template <class M>
 struct Moments {
   M *first, *second;
-  RoundingBits firstBits, secondBits;
+  RoundingBits<M> firstBits, secondBits;
 
-  Moments(const compact::AdamState& state, int64_t element)
+  Moments(const compact::AdamState& state, const ThreefryKey& key, int64_t element)
       : first(from<M>(state.firstMoment, element)),
         second(from<M>(state.secondMoment, element)),
-        firstBits(state.rounding, firstMomentStream, element),
-        secondBits(state.rounding, secondMomentStream, element) {}
+        firstBits(key, firstMomentStream, element),
+        secondBits(key, secondMomentStream, element) {}
 
-  /** Updates sixteen of them (or `count`) and gives U. */
-  template <class G>
-  Vec update(const AdamConstants& constants, const G* gradient, int offset, int count, int part) const {
-    Vec m = loadSome(first + offset, count), v = loadSome(second + offset, count);
-    const Vec direction = adamDirectionOf(constants, loadSome(gradient + offset, count), m, v);
-    storeByChance(first + offset, m, count, firstBits, part);
-    storeByChance(second + offset, v, count, secondBits, part);
+  /** Updates a group of them and gives U. */
+  template <class G, class AnyGroup>
+  auto update(const AdamConstants& constants, const G* gradient, AnyGroup group) const {
+    auto m = loadSome(first, group), v = loadSome(second, group);
+    const auto direction = adamDirectionOf(constants, loadSome(gradient, group), m, v);
+    storeByChance(first, m, firstBits, group);
+    storeByChance(second, v, secondBits, group);
     return direction;
   }
 };
@@ -59,15 +60,15 @@ void adamWOf(Pool* pool, const compact::AdamWCall& call) {
   const Vec keep = set(static_cast<float>(1.0 - call.learningRate * call.weightDecay));
   const Vec step = set(static_cast<float>(call.learningRate * call.updateScale));
   parallelRanges(pool, call.adam.count, elementGrain, [&](int64_t begin, int64_t end) {
+    const ThreefryKey key(call.adam.rounding.key0, call.adam.rounding.key1);
     forEachRounded(begin, end, [&](int64_t element, int elements) {
-      const Moments<M> moments(call.adam, element);
-      const RoundingBits weightBits(call.adam.rounding, weightStream, element);
+      const Moments<M> moments(call.adam, key, element);
+      const RoundingBits<W> weightBits(key, weightStream, element);
       W* weight = from<W>(call.weight, element);
       const G* gradient = from<G>(call.gradient, element);
-      forEachGroup(elements, [&](int offset, int count, int part) {
-        const Vec direction = moments.update(constants, gradient, offset, count, part);
-        const Vec updated = fnma(step, direction, mul(keep, loadSome(weight + offset, count)));
-        storeByChance(weight + offset, updated, count, weightBits, part);
+      forEachGroup(elements, [&](auto group) {
+        const auto direction = moments.update(constants, gradient, group);
+        storeByChance(weight, fnma(step, direction, mul(keep, loadSome(weight, group))), weightBits, group);
       });
     });
   });
@@ -90,12 +91,12 @@ void adamDirectionInto(Pool* pool, const compact::AdamDirectionCall& call) {
   const AdamConstants constants(call.adam);
   const Vec factor = set(static_cast<float>(call.factor));
   parallelRanges(pool, call.adam.count, elementGrain, [&](int64_t begin, int64_t end) {
+    const ThreefryKey key(call.adam.rounding.key0, call.adam.rounding.key1);
     forEachRounded(begin, end, [&](int64_t element, int elements) {
-      const Moments<M> moments(call.adam, element);
+      const Moments<M> moments(call.adam, key, element);
       G* gradient = from<G>(call.gradient, element);
-      forEachGroup(elements, [&](int offset, int count, int part) {
-        const Vec direction = moments.update(constants, gradient, offset, count, part);
-        storeSome(gradient + offset, mul(factor, direction), count);
+      forEachGroup(elements, [&](auto group) {
+        storeSome(gradient, mul(factor, moments.update(constants, gradient, group)), group);
       });
     });
   });

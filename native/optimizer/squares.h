@@ -33,8 +33,8 @@ INLINE double rowSquares(const T* x, int64_t count, Vec factor) {
   double sum = 0;
   for (int64_t begin = 0; begin < count; begin += normBlockElements) {
     const T* part = x + begin;
-    sum += static_cast<double>(sumOverVecs(smaller(normBlockElements, count - begin), [part, factor](auto at, Vec partial) {
-      const Vec scaled = mul(at(part), factor);
+    sum += static_cast<double>(sumOverVecs(smaller(normBlockElements, count - begin), [part, factor](auto at, auto partial) {
+      const auto scaled = mul(at(part), factor);
       return fma(scaled, scaled, partial);
     }));
   }
@@ -55,7 +55,7 @@ INLINE void columnSquares(const T* x, int64_t rows, int64_t columns, int64_t beg
     for (int64_t row = firstRow; row < smaller(rows, firstRow + rowGroup); row++) {
       const T* entries = x + row * columns + begin;
       forEachVec(count, [&](auto at, auto put) {
-        const Vec scaled = mul(at(entries), factor);
+        const auto scaled = mul(at(entries), factor);
         put(partial, fma(scaled, scaled, at(partial)));
       });
     }

@@ -10,18 +10,36 @@ namespace {
 /** Streams of a key; `roundingStreams` of the contract. */
 constexpr uint32_t weightStream = 0, firstMomentStream = 1, secondMomentStream = 2;
 
-/** Elements that one call of the generator serves. */
-constexpr int64_t roundedTogether = 4 * lanes;
+/** Elements that are rounded together, by four calls of the generator that run at the same time. */
+constexpr int64_t roundedTogether = 16 * lanes;
 
-/** Random bits of one stream for 64 elements. */
-struct RoundingBits {
-  Words words[2];
+/** Random bits of one stream for 256 elements that are stored as T; numbers in f32 are not rounded. */
+template <class T>
+struct RoundingBits;
 
-  /** @param element the first of the 64, a multiple of 64 */
-  RoundingBits(compact::RoundingKey key, uint32_t stream, int64_t element) {
-    words[0] = add(setWords(static_cast<uint32_t>(element / 4)), laneIndex());
-    words[1] = setWords(stream);
-    threefry(key.key0, key.key1, words[0], words[1]);
+template <>
+struct RoundingBits<float> {
+  RoundingBits(const ThreefryKey&, uint32_t, int64_t) {}
+};
+
+template <>
+struct RoundingBits<uint16_t> {
+  /** One for each 32 elements. */
+  Words words[8];
+
+  /** @param element the first of the 256, a multiple of 64 */
+  RoundingBits(const ThreefryKey& key, uint32_t stream, int64_t element) {
+    const Words counter = add(setWords(static_cast<uint32_t>(element / 4)), laneIndex());
+    FourCounters x0, x1;
+    for (int i = 0; i < 4; i++) {
+      x0.of[i] = add(counter, setWords(static_cast<uint32_t>(i * lanes)));
+      x1.of[i] = setWords(stream);
+    }
+    threefryOnFour(key, x0, x1);
+    for (int i = 0; i < 4; i++) {
+      words[2 * i] = x0.of[i];
+      words[2 * i + 1] = x1.of[i];
+    }
   }
 };
 
@@ -33,27 +51,57 @@ INLINE Words roundedByChance(Vec x, Words random) {
   return select(nan, setWords(0x7fc0), rounded);
 }
 
-/** The first `count` of sixteen elements. */
+/** Sixteen of 256 elements, of which `count` exist, and what loads and stores them. */
+struct Group {
+  int offset, count;
+};
 template <class T>
-INLINE Vec loadSome(const T* from, int count) {
-  return count == lanes ? load(from) : loadFirst(from, count);
+INLINE Vec loadSome(const T* from, Group group) {
+  return group.count == lanes ? load(from + group.offset) : loadFirst(from + group.offset, group.count);
 }
 template <class T>
-INLINE void storeSome(T* to, Vec x, int count) {
-  if (count == lanes) store(to, x);
-  else storeFirst(to, x, count);
+INLINE void storeSome(T* to, Vec x, Group group) {
+  if (group.count == lanes) store(to + group.offset, x);
+  else storeFirst(to + group.offset, x, group.count);
 }
 
-/** Group `part` of the 64 elements into the type that they are stored in: bf16 by chance, f32 as it is. */
-INLINE void storeByChance(float* to, Vec x, int count, const RoundingBits&, int) { storeSome(to, x, count); }
-INLINE void storeByChance(uint16_t* to, Vec x, int count, const RoundingBits& bits, int part) {
-  const Words word = bits.words[part / 2];
-  const Words halves = roundedByChance(x, part % 2 == 0 ? bitAnd(word, setWords(0xffff)) : shiftRight<16>(word));
-  if (count == lanes) storeHalves(to, halves);
-  else storeFirstHalves(to, halves, count);
+/** A group into the type that its elements are stored in: bf16 by chance, f32 as it is. */
+INLINE void storeByChance(float* to, Vec x, const RoundingBits<float>&, Group group) { storeSome(to, x, group); }
+INLINE void storeByChance(uint16_t* to, Vec x, const RoundingBits<uint16_t>& bits, Group group) {
+  const Words word = bits.words[group.offset / (2 * lanes)];
+  const bool first = group.offset % (2 * lanes) == 0;
+  const Words halves = roundedByChance(x, first ? bitAnd(word, setWords(0xffff)) : shiftRight<16>(word));
+  if (group.count == lanes) storeHalves(to + group.offset, halves);
+  else storeFirstHalves(to + group.offset, halves, group.count);
 }
 
-/** body(first, count) for each 64 elements of [begin, end); `begin` is a multiple of 64. */
+#if defined(COMPACT_AVX512)
+/** Thirty-two of 256 elements. */
+struct WideGroup {
+  int offset;
+};
+template <class T>
+INLINE Wide loadSome(const T* from, WideGroup group) {
+  return loadWide(from + group.offset);
+}
+template <class T>
+INLINE void storeSome(T* to, Wide x, WideGroup group) {
+  storeWide(to + group.offset, x);
+}
+INLINE void storeByChance(float* to, Wide x, const RoundingBits<float>&, WideGroup group) { storeSome(to, x, group); }
+INLINE void storeByChance(uint16_t* to, Wide x, const RoundingBits<uint16_t>& bits, WideGroup group) {
+  if (anyNaN(x)) {
+    storeByChance(to, x.lo, bits, Group{group.offset, lanes});
+    storeByChance(to, x.hi, bits, Group{group.offset + lanes, lanes});
+    return;
+  }
+  const Words word = bits.words[group.offset / (2 * lanes)];
+  const Words lo = add(asWords(x.lo), bitAnd(word, setWords(0xffff))), hi = add(asWords(x.hi), shiftRight<16>(word));
+  _mm512_storeu_si512(to + group.offset, upperHalves(lo, hi));
+}
+#endif
+
+/** body(first, count) for each 256 elements of [begin, end); `begin` is a multiple of 64. */
 template <class Body>
 INLINE void forEachRounded(int64_t begin, int64_t end, const Body& body) {
   for (int64_t first = begin; first < end; first += roundedTogether) {
@@ -61,17 +109,20 @@ INLINE void forEachRounded(int64_t begin, int64_t end, const Body& body) {
   }
 }
 
-/** body(offset, count, part) for the groups of sixteen among `count` <= 64 elements. */
+/** body(group) for the groups among `count` <= 256 elements. */
 template <class Body>
 INLINE void forEachGroup(int count, const Body& body) {
-  if (count == roundedTogether) {
-#pragma GCC unroll 4
-    for (int part = 0; part < 4; part++) body(part * lanes, lanes, part);
-  } else {
-    for (int part = 0; part * lanes < count; part++) {
-      body(part * lanes, static_cast<int>(smaller(lanes, count - part * lanes)), part);
+  if (count < roundedTogether) {
+    for (int offset = 0; offset < count; offset += lanes) {
+      body(Group{offset, static_cast<int>(smaller(lanes, count - offset))});
     }
+    return;
   }
+#if defined(COMPACT_AVX512)
+  for (int offset = 0; offset < roundedTogether; offset += 2 * lanes) body(WideGroup{offset});
+#else
+  for (int offset = 0; offset < roundedTogether; offset += lanes) body(Group{offset, lanes});
+#endif
 }
 
 }  // namespace

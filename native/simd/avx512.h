@@ -49,6 +49,10 @@ INLINE Words select(Mask mask, Words yes, Words no) { return _mm512_mask_blend_e
 
 INLINE Words setWords(uint32_t value) { return _mm512_set1_epi32(static_cast<int>(value)); }
 INLINE Words laneIndex() { return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }
+/** first, first + step, first + 2·step, … */
+INLINE Words wordsFrom(uint32_t first, uint32_t step) {
+  return _mm512_add_epi32(setWords(first), _mm512_mullo_epi32(laneIndex(), setWords(step)));
+}
 INLINE Words add(Words a, Words b) { return _mm512_add_epi32(a, b); }
 INLINE Words sub(Words a, Words b) { return _mm512_sub_epi32(a, b); }
 INLINE Words bitAnd(Words a, Words b) { return _mm512_and_si512(a, b); }
@@ -60,6 +64,8 @@ template <int bits>
 INLINE Words shiftRight(Words a) { return _mm512_srli_epi32(a, bits); }
 template <int bits>
 INLINE Words shiftRightSigned(Words a) { return _mm512_srai_epi32(a, bits); }
+template <int bits>
+INLINE Words rotateLeft(Words a) { return _mm512_rol_epi32(a, bits); }
 /** Each word shifted by the lane's own number of bits. */
 INLINE Words shiftRightEach(Words a, Words bits) { return _mm512_srlv_epi32(a, bits); }
 /** a < b, both as signed integers. */

@@ -4,10 +4,22 @@
 namespace COMPACT_TIER {
 namespace {
 
+INLINE Vec magnitude(Vec x) { return asFloats(bitAnd(asWords(x), setWords(0x7fffffffu))); }
+
+/** x with the sign of `sign`; x must not be negative. */
+INLINE Vec withSignOf(Vec x, Vec sign) {
+  return asFloats(bitOr(asWords(x), bitAnd(asWords(sign), setWords(0x80000000u))));
+}
+
 /** 1.5·2^23: adding it to a float of modest size leaves the nearest integer in the low bits of the sum. */
 constexpr float roundingMagic = 12582912.0f;
 
 #if !defined(COMPACT_AVX512)
+template <int bits>
+INLINE Words rotateLeft(Words x) {
+  return bitOr(shiftLeft<bits>(x), shiftRight<32 - bits>(x));
+}
+
 /** 2^n for integers n in [-126, 127], given as the words of a vector. */
 INLINE Vec powerOfTwo(Words n) { return asFloats(shiftLeft<23>(add(n, setWords(127)))); }
 
@@ -26,14 +38,15 @@ INLINE Vec timesPowerOfTwo(Vec x, Vec n) {
  * e^x, relative error about 1e-7; overflows to infinity, underflows through the denormals to 0, NaN stays NaN.
  * x = n·ln 2 + r with |r| <= ln 2 / 2, e^r by a polynomial of degree 6 (Cephes' coefficients).
  */
-INLINE Vec exponential(Vec x) {
+template <class V>
+INLINE V exponential(V x) {
   // max and min give their second operand for NaN: with x in second place NaN passes.
   x = min(set(89.0f), max(set(-104.0f), x));
-  const Vec nearest = sub(fma(x, set(1.44269504088896341f), set(roundingMagic)), set(roundingMagic));
+  const V nearest = sub(fma(x, set(1.44269504088896341f), set(roundingMagic)), set(roundingMagic));
   // ln 2 in two parts; the first has few enough bits that n·ln2High is exact.
-  Vec r = fnma(nearest, set(0.693359375f), x);
+  V r = fnma(nearest, set(0.693359375f), x);
   r = fnma(nearest, set(-2.12194440e-4f), r);
-  Vec p = set(1.9875691500e-4f);
+  V p = set(1.9875691500e-4f);
   p = fma(p, r, set(1.3981999507e-3f));
   p = fma(p, r, set(8.3334519073e-3f));
   p = fma(p, r, set(4.1665795894e-2f));
@@ -84,7 +97,8 @@ INLINE float logarithmOf(float x) { return firstLane(logarithm(set(x))); }
 INLINE float exponentialOf(float x) { return firstLane(exponential(set(x))); }
 
 /** 1 / (1 + e^-x). */
-INLINE Vec sigmoid(Vec x) { return div(set(1.0f), add(set(1.0f), exponential(sub(zero(), x)))); }
+template <class V>
+INLINE V sigmoid(V x) { return div(set(1.0f), add(set(1.0f), exponential(sub(zero(), x)))); }
 
 /**
  * ln u for u = (k + ½)·2^-24 with integers k in [0, 2^24). Near 1 a float cannot hold u; 1 − u is exact there.

@@ -16,6 +16,7 @@
 #endif
 #include "math.h"
 #include "bf16.h"
+#include "wide.h"
 
 namespace COMPACT_TIER {
 namespace {
@@ -35,15 +36,29 @@ INLINE void transposeBlock(const Element* from, int64_t step, int rows, int colu
 }
 
 /**
- * Calls body(offset, loader, storer) for each group of 16 elements of a row; the last group is masked.
+ * Asks for what a loop reads some steps later. The processor itself fetches ahead into the second-level cache only, and a loop
+ * with much arithmetic fills its window long before it comes to the next loads.
+ */
+template <class T>
+INLINE void fetchAhead(const T* from) {
+  // By number: past the end of a tensor there is nothing to point to, and nothing to fetch either.
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(from) + 256));
+}
+
+/**
+ * Calls body(at, put) for each group of 16 elements of a row, `first` of which are done; the last group is masked.
  *
- * Elementwise kernels are written once with it: `load(p)` and `store(p, v)` act on p + offset; p is f32 or bf16.
+ * `at(p)` and `put(p, v)` load and store at the group's place in p, which is f32 or bf16.
  */
 template <class Body>
-INLINE void forEachVec(int64_t count, const Body& body) {
-  int64_t i = 0;
+INLINE void forEachSixteen(int64_t count, const Body& body, int64_t first = 0) {
+  int64_t i = first;
   for (; i + lanes <= count; i += lanes) {
-    body([i](const auto* from) { return load(from + i); }, [i](auto* to, Vec x) { store(to + i, x); });
+    const auto at = [i](const auto* from) {
+      fetchAhead(from + i);
+      return load(from + i);
+    };
+    body(at, [i](auto* to, Vec x) { store(to + i, x); });
   }
   if (i < count) {
     const int rest = static_cast<int>(count - i);
@@ -52,20 +67,65 @@ INLINE void forEachVec(int64_t count, const Body& body) {
   }
 }
 
+/** What loads and stores thirty-two elements from the i-th on. */
+INLINE auto wideAt(int64_t i) {
+  return [i](const auto* from) {
+    fetchAhead(from + i);
+    return loadWide(from + i);
+  };
+}
+INLINE auto widePut(int64_t i) {
+  return [i](auto* to, Wide x) { storeWide(to + i, x); };
+}
+
+/** Elementwise kernels are written once with this: the same for a body that takes Vec and Wide alike. */
+template <class Body>
+INLINE void forEachVec(int64_t count, const Body& body) {
+  int64_t i = 0;
+  if constexpr (wideLoops) {
+    for (; i + 2 * lanes <= count; i += 2 * lanes) body(wideAt(i), widePut(i));
+  }
+  forEachSixteen(count, body, i);
+}
+
+/**
+ * body(at, put, early(at)) for each group, where early(at) is worked out one group ahead: the operations of an element are a
+ * chain, and if it is long, too few elements fit into the processor's window. Outputs may be inputs.
+ */
+template <class Early, class Body>
+INLINE void forEachVecInStages(int64_t count, const Early& early, const Body& body) {
+  constexpr int64_t step = 2 * lanes;
+  int64_t i = 0;
+  if constexpr (wideLoops) {
+    if (count >= step) {
+      auto ready = early(wideAt(0));
+      for (; i + 2 * step <= count; i += step) {
+        const auto next = early(wideAt(i + step));
+        body(wideAt(i), widePut(i), ready);
+        ready = next;
+      }
+      body(wideAt(i), widePut(i), ready);
+      i += step;
+    }
+  }
+  forEachSixteen(count, [&](auto at, auto put) { body(at, put, early(at)); }, i);
+}
+
 /**
  * Sum of term(offset, count) over groups of 16, in four running vectors that take turns: one fixed order for all tiers.
  * The term of a masked group must be 0 in the lanes beyond `count`.
  */
 template <class Term>
 INLINE float sumOverVecs(int64_t count, const Term& accumulate) {
-  Vec sums[4] = {zero(), zero(), zero(), zero()};
+  Wide pairs[2] = {zero(), zero()};
   int64_t i = 0;
   for (; i + 4 * lanes <= count; i += 4 * lanes) {
-    for (int part = 0; part < 4; part++) {
-      const int64_t at = i + part * lanes;
-      sums[part] = accumulate([at](const auto* from) { return load(from + at); }, sums[part]);
+    for (int part = 0; part < 2; part++) {
+      const int64_t at = i + part * 2 * lanes;
+      pairs[part] = accumulate([at](const auto* from) { return loadWide(from + at); }, pairs[part]);
     }
   }
+  Vec sums[4] = {pairs[0].lo, pairs[0].hi, pairs[1].lo, pairs[1].hi};
   for (int part = 0; i < count; part++, i += lanes) {
     const int64_t at = i;
     const int rest = static_cast<int>(smaller(lanes, count - i));
@@ -76,7 +136,7 @@ INLINE float sumOverVecs(int64_t count, const Term& accumulate) {
 
 template <class A, class B>
 INLINE float dotProduct(const A* a, const B* b, int64_t count) {
-  return sumOverVecs(count, [a, b](auto at, Vec sum) { return fma(at(a), at(b), sum); });
+  return sumOverVecs(count, [a, b](auto at, auto sum) { return fma(at(a), at(b), sum); });
 }
 
 }  // namespace

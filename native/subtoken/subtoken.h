@@ -68,7 +68,7 @@ void subtokenExpandKernel(Pool* pool, const compact::SubtokenExpandCall& call) {
           T* out = from<T>(call.out, row * call.width + start);
           const Vec coefficient = set(call.factor * call.coefficients[row * groups + g]);
           forEachVec(smaller(call.size, call.width - start), [&](auto at, auto put) {
-            const Vec product = mul(coefficient, at(call.direction));
+            const auto product = mul(coefficient, at(call.direction));
             put(out, call.accumulate ? add(at(out), product) : product);
           });
         }

@@ -58,9 +58,11 @@ function elementwiseBenches(dtype: FloatType): readonly OpBench[] {
       const [gate, up, out] = [t.random(matrix, dtype), t.random(matrix, dtype), t.constant(matrix, dtype, 0)];
       return () => t.engine.run('swiglu', { gate, up, out });
     }),
-    memoryBench('swigluBackward', dtype, { reads: 1, updates: 2 }, (t) => {
+    // Not in place, as in a model: repeated, the products would become denormals.
+    memoryBench('swigluBackward', dtype, { reads: 3, writes: 2 }, (t) => {
       const [gate, up, dy] = [t.random(matrix, dtype), t.random(matrix, dtype), t.random(matrix, dtype)];
-      return () => t.engine.run('swigluBackward', { gate, up, dy, dGate: dy, dUp: up });
+      const [dGate, dUp] = [t.constant(matrix, dtype, 0), t.constant(matrix, dtype, 0)];
+      return () => t.engine.run('swigluBackward', { gate, up, dy, dGate, dUp });
     }),
     memoryBench('squaredNorm', dtype, { reads: 1 }, (t) => {
       const [x, out] = [t.random(matrix, dtype), t.constant([1], 'f32', 0)];

@@ -51,6 +51,17 @@ export const copyCases: OpCases<'copy'> = {
       operands: { x: given([3, ties.length], [...ties, ...ties, ...ties]), out: output([3, ties.length], 'bf16') },
       scalars: {},
     },
+    // So many that they fill whole vectors of every tier.
+    ...[ties, [...special, ...ties]].map(
+      (values): OpCase<'copy'> => ({
+        label: `${values.length} special values in turn to bf16`,
+        operands: {
+          x: given([13, values.length], Array(13).fill(values).flat()),
+          out: output([13, values.length], 'bf16'),
+        },
+        scalars: {},
+      }),
+    ),
   ],
   tolerance: () => 'rounded',
   because: 'one rounding, to nearest with ties to even, and none between equal types',

@@ -1,4 +1,5 @@
 import { aligned, FreeList, type LedgerEvent, type StaticLayout } from '../engine/index.js';
+import { Placements } from './placements.js';
 
 /** One allocation of a program: from event `birth` up to (not including) event `death`. */
 interface Lifetime {
@@ -26,7 +27,7 @@ export function packLayout(events: readonly LedgerEvent[]): PackedLayout {
   const peak = findPeak(lifetimes, events.length);
   let best: Packing = { offsets: new Map(), bytes: lifetimes.length > 0 ? Number.POSITIVE_INFINITY : 0 };
   for (const order of ordersAround(peak.time)) {
-    const packing = pack(lifetimes.toSorted(order));
+    const packing = pack(lifetimes.toSorted(order), events.length);
     if (packing.bytes < best.bytes) best = packing;
     if (best.bytes <= nearEnough * peak.bytes) break;
   }
@@ -121,21 +122,13 @@ interface Packing {
   readonly bytes: number;
 }
 
-function pack(order: readonly Lifetime[]): Packing {
-  const placed: { lifetime: Lifetime; offset: number }[] = [];
+function pack(order: readonly Lifetime[], times: number): Packing {
+  const placements = new Placements(times);
   const offsets = new Map<number, number>();
   let bytes = 0;
   for (const lifetime of order) {
-    let offset = 0;
-    // `placed` is in order of offset, so one walk finds the lowest gap among the blocks alive at the same time.
-    for (const other of placed) {
-      const together = other.lifetime.birth < lifetime.death && lifetime.birth < other.lifetime.death;
-      if (!together) continue;
-      if (offset + lifetime.bytes <= other.offset) break;
-      offset = Math.max(offset, other.offset + other.lifetime.bytes);
-    }
-    const position = placed.findIndex((other) => other.offset > offset);
-    placed.splice(position < 0 ? placed.length : position, 0, { lifetime, offset });
+    const offset = placements.lowestGap(lifetime, lifetime.bytes);
+    placements.add(lifetime, offset, lifetime.bytes);
     offsets.set(lifetime.index, offset);
     bytes = Math.max(bytes, offset + lifetime.bytes);
   }

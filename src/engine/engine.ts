@@ -1,6 +1,6 @@
 import type { Arena, StaticLayout } from './arena.js';
 import { type Kernels, type OpArgs, type OpName, ops } from './contract/index.js';
-import { type Access, type OpSpec, storageTypes } from './contract/spec.js';
+import { type OpSpec, storageTypes } from './contract/spec.js';
 import { bytesPerElement, type DType, type Numbers } from './dtype.js';
 import { LifetimeError, ShapeError } from './errors.js';
 import { Ledger } from './ledger.js';
@@ -229,23 +229,23 @@ function describeCall<A>(op: OpName, spec: OpSpec<A>, args: A, flops: number): O
 
 /** Checks that all tensors are live and that no output overlaps another argument, except where the op allows it. */
 function checkTensors<A>(op: OpName, spec: OpSpec<A>, args: A): void {
-  const present: { name: string; tensor: Tensor; access: Access }[] = [];
   for (const name in spec.access) {
-    const key = name as keyof typeof spec.access;
-    const tensor = args[key] as Tensor | undefined;
+    const tensor = args[name as keyof A] as Tensor | undefined;
     if (tensor === undefined) continue;
     assertLive(tensor);
-    assertWithin(`${op} ${name}`, tensor);
-    present.push({ name, tensor, access: spec.access[key] });
+    assertWithin(op, tensor, name);
   }
-  for (const output of present) {
-    if (output.access === 'read') continue;
-    for (const other of present) {
-      if (other === output || !overlap(output.tensor, other.tensor)) continue;
-      const same = firstByte(output.tensor) === firstByte(other.tensor) && output.tensor.dtype === other.tensor.dtype;
-      const allowed = spec.inPlace?.some(([out, input]) => out === output.name && input === other.name);
-      const allowedReversed = spec.inPlace?.some(([out, input]) => out === other.name && input === output.name);
-      if (!same || !(allowed || allowedReversed)) throw new ShapeError(`${op}: ${output.name} overlaps ${other.name}`);
+  for (const name in spec.access) {
+    const output = args[name as keyof A] as Tensor | undefined;
+    if (output === undefined || spec.access[name as keyof typeof spec.access] === 'read') continue;
+    for (const otherName in spec.access) {
+      const other = args[otherName as keyof A] as Tensor | undefined;
+      if (other === undefined || otherName === name || !overlap(output, other)) continue;
+      const same = firstByte(output) === firstByte(other) && output.dtype === other.dtype;
+      const allowed = spec.inPlace?.some(
+        ([out, input]) => (out === name && input === otherName) || (out === otherName && input === name),
+      );
+      if (!same || !allowed) throw new ShapeError(`${op}: ${name} overlaps ${otherName}`);
     }
   }
 }
@@ -264,11 +264,12 @@ function endByte(tensor: Tensor): number {
 }
 
 /** Throws unless a view has elements and all of them lie in its storage: views may be made by hand. */
-function assertWithin(name: string, tensor: Tensor): void {
+function assertWithin(op: string, tensor: Tensor, argument?: string): void {
   const { shape, offset, storage } = tensor;
   const whole = shape.every((extent) => Number.isSafeInteger(extent) && extent > 0);
-  if (!whole) throw new ShapeError(`${name}: [${shape.join(', ')}] is no shape with elements`);
+  const name = () => (argument === undefined ? op : `${op} ${argument}`);
+  if (!whole) throw new ShapeError(`${name()}: [${shape.join(', ')}] is no shape with elements`);
   if (!Number.isSafeInteger(offset) || offset < 0 || endByte(tensor) > storage.bytes) {
-    throw new ShapeError(`${name}: [${shape.join(', ')}] from element ${offset} reaches beyond "${storage.name}"`);
+    throw new ShapeError(`${name()}: [${shape.join(', ')}] from element ${offset} reaches beyond "${storage.name}"`);
   }
 }

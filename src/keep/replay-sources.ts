@@ -5,7 +5,8 @@ import type { Value } from '../tape/index.js';
  * a gradient, down to the inputs of the pass.
  */
 export function canBeReplayed(value: Value, seen = new Map<Value, boolean>()): boolean {
-  if (value.keptExactly || value.encoded) return true;
+  // Of one that a slot waits for it is known already.
+  if (value.keptExactly || value.encoded || value.awaited) return true;
   const known = seen.get(value);
   if (known !== undefined) return known;
   const can = value.recipe?.inputs.every((input) => canBeReplayed(input, seen)) ?? false;

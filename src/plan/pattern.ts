@@ -3,9 +3,21 @@ export type Matcher = (name: string) => boolean;
 
 /** A pattern of dotted names, in which `*` stands for any run of characters and `{3-7}` for the numbers 3 to 7. */
 export function matcher(pattern: string): Matcher {
+  const parts = pattern.split(/(\*|\{\d+-\d+\})/);
+  if (parts.length === 1) return (name) => name === pattern;
+  // Most names are told apart by what is written out, which takes less than an expression.
+  const [first, last] = [parts[0], parts[parts.length - 1]];
+  let matchesParts: Matcher | undefined;
+  return (name) => {
+    if (!name.startsWith(first) || !name.endsWith(last)) return false;
+    matchesParts ??= expressionMatcher(parts);
+    return matchesParts(name);
+  };
+}
+
+function expressionMatcher(parts: readonly string[]): Matcher {
   const ranges: { readonly first: number; readonly last: number }[] = [];
-  const source = pattern
-    .split(/(\*|\{\d+-\d+\})/)
+  const source = parts
     .map((part) => {
       if (part === '*') return '.*';
       const range = /^\{(\d+)-(\d+)\}$/.exec(part);

@@ -40,7 +40,6 @@ export class Value {
   readonly #engine: Engine;
   #tensor: Tensor | undefined;
   #holders = 0;
-  /** Kept slots that will ask for this value in backward without holding it now. */
   #awaiting = 0;
   #exactKeeps = 0;
   #restored = false;
@@ -73,6 +72,11 @@ export class Value {
   /** Whether another kept slot already holds an encoding of this value. */
   get encoded(): boolean {
     return this.#encoding !== undefined;
+  }
+
+  /** Whether a kept slot will ask for this value in backward without holding it now. */
+  get awaited(): boolean {
+    return this.#awaiting > 0;
   }
 
   /** Gives the value its memory and the caller a hold on it. */
@@ -165,7 +169,7 @@ export class Value {
   }
 
   #useRows(start: number, count: number): { readonly tensor: Tensor; readonly release: () => void } {
-    if (this.#tensor || this.#encoding || this.#awaiting > 0 || !this.rowwise) {
+    if (this.#tensor || this.#encoding || this.awaited || !this.rowwise) {
       return { tensor: rows(this.use(), start, count), release: () => this.release() };
     }
     const tensor = this.#allocate(count);
@@ -175,7 +179,7 @@ export class Value {
 
   /** Passes the memory on to `output` if the caller's hold is the only claim; the caller's hold is gone in that case. */
   handOver(output: Value): boolean {
-    if (this.#holders !== 1 || this.#awaiting > 0 || !this.#tensor) return false;
+    if (this.#holders !== 1 || this.awaited || !this.#tensor) return false;
     output.#receive(this.#tensor);
     this.#engine.ledger.relabel(this.#tensor.storage, this.#tensor.storage.role, output.name);
     this.#tensor = undefined;
@@ -207,7 +211,7 @@ export class Value {
     const temporaries: Tensor[] = [];
     const outputs = recipe.outputs.map((output, index) => {
       if (taken && index === 0) return output.tensor;
-      if (output.#tensor === undefined && (output === this || output.#awaiting > 0)) {
+      if (output.#tensor === undefined && (output === this || output.awaited)) {
         output.#tensor = output.#allocate();
         output.#restored = true;
         return output.#tensor;
@@ -229,7 +233,7 @@ export class Value {
 
   /** Frees the memory when nobody holds it; a restored value stays while other slots still wait for it. */
   #collect(): void {
-    if (this.#holders > 0 || !this.#tensor || (this.#restored && this.#awaiting > 0)) return;
+    if (this.#holders > 0 || !this.#tensor || (this.#restored && this.awaited)) return;
     this.#engine.release(this.#tensor);
     this.#tensor = undefined;
     this.#restored = false;

@@ -1,3 +1,4 @@
+import { ShapeError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import { expectFloats, matrix, type OpSpec, require } from './spec.js';
 
@@ -31,7 +32,7 @@ export function gemmExtents(args: GemmArgs): readonly [m: number, n: number, k: 
   const [bRows, bColumns] = matrix('gemm b', args.b);
   const [m, k] = args.transA ? [aColumns, aRows] : [aRows, aColumns];
   const [kOfB, n] = args.transB ? [bColumns, bRows] : [bRows, bColumns];
-  require(k === kOfB, `gemm: inner extents differ, ${k} in a and ${kOfB} in b`);
+  if (k !== kOfB) throw new ShapeError(`gemm: inner extents differ, ${k} in a and ${kOfB} in b`);
   return [m, n, k];
 }
 

@@ -1,3 +1,4 @@
+import { bytesPerElement } from '../../engine/index.js';
 import type { PricedStep, Pricer } from '../cost/price-step.js';
 import type { PredictionRequest } from '../dry-run.js';
 import type { MemoryPlan } from '../memory-plan.js';
@@ -90,24 +91,41 @@ export class Climb {
 
   /** The plan that takes least, whatever its time. */
   async smallest(): Promise<PricedPlan> {
-    const { simple, dropping } = await this.#rungs();
-    const all: PricedPlan[] = [];
-    for (const rung of [...simple.filter(isUniform), ...dropping]) all.push(await this.#price(rung));
-    return all.toSorted((a, b) => a.peak - b.peak)[0];
+    const { simple } = await this.#rungs();
+    let best = await this.leastHeld();
+    for (const rung of simple.filter(isUniform)) {
+      const priced = await this.#price(rung);
+      if (priced.peak < best.peak) best = priced;
+    }
+    for await (const priced of this.#dropping()) if (priced.peak < best.peak) best = priced;
+    return best;
   }
 
   /** The fastest plan within the budget; undefined where there is none. */
   async find(budget: number): Promise<PricedPlan | undefined> {
-    const { simple, dropping } = await this.#rungs();
+    const { simple } = await this.#rungs();
     const index = await this.#lowestFitting(simple, budget);
     if (index !== undefined) return this.#refine(simple, index, budget);
-    // Rungs that drop block inputs have no order: all are looked at.
-    const fitting: PricedPlan[] = [];
+    for await (const priced of this.#dropping(budget)) if (priced.peak <= budget) return priced;
+    return undefined;
+  }
+
+  /**
+   * Plans that drop more and more block inputs, each slower than the one before. Forward holds less and less, but backward holds
+   * what is made again of all blocks between two inputs: once a peak is not lower than the one before, none is after it.
+   *
+   * @param budget plans that cannot fit it are left out
+   */
+  async *#dropping(budget = Number.POSITIVE_INFINITY): AsyncGenerator<PricedPlan> {
+    const { dropping } = await this.#rungs();
+    let { peak } = await this.leastHeld();
     for (const rung of dropping) {
+      if ((await this.#floorOf(rung)) > budget) continue;
       const priced = await this.#price(rung);
-      if (priced.peak <= budget) fitting.push(priced);
+      if (priced.peak >= peak) return;
+      peak = priced.peak;
+      yield priced;
     }
-    return fitting.toSorted((a, b) => a.seconds - b.seconds)[0];
   }
 
   /** Rungs that keep every block's input, in order; and those that drop some. */
@@ -117,10 +135,25 @@ export class Climb {
     return { simple, dropping: this.#ladder.slice(simple.length) };
   }
 
+  /**
+   * No less does a rung take: what its blocks do not hold is gone from the peak of the fastest plan, dropped inputs from that of
+   * the smallest way of keeping, and what making them again takes is forgotten.
+   */
+  async #floorOf(rung: Rung): Promise<number> {
+    const { every, blocks } = rung;
+    if (every > 1) {
+      const dropped = blocks.length - Math.ceil(blocks.length / every);
+      return (await this.leastHeld()).peak - dropped * droppedBytes(this.#request);
+    }
+    const gone = blocks.length * (await this.#patterns.most()) - heldBytes(rung);
+    return (await this.fastest()).peak - gone;
+  }
+
   #price(rung: Rung): Promise<PricedPlan> {
     const known = this.#seen.get(rung);
     if (known) return known;
     const plan = planOf(this.#request.plan, rung);
+    if (plan.slots.length === this.#request.plan.slots.length) return this.#fastest();
     const priced = this.#pricer.price({ ...this.#request, plan }).then((price) => ({ plan, ...price }));
     this.#seen.set(rung, priced);
     return priced;
@@ -128,7 +161,8 @@ export class Climb {
 
   /** The first rung that fits; between one that does not and one that does, bytes held say where to look next. */
   async #lowestFitting(rungs: readonly Rung[], budget: number): Promise<number | undefined> {
-    const fits = async (index: number) => (await this.#price(rungs[index])).peak <= budget;
+    const fits = async (index: number) =>
+      (await this.#floorOf(rungs[index])) <= budget && (await this.#price(rungs[index])).peak <= budget;
     if (await fits(0)) return 0;
     let below = 0;
     let fitting = rungs.length - 1;
@@ -166,6 +200,16 @@ export class Climb {
     }
     return found;
   }
+}
+
+/** A block's input with the mean and the deviation of each token. */
+function droppedBytes(request: PredictionRequest): number {
+  return inputBytes(request) + 2 * bytesPerElement.f32 * request.batch * request.sequenceLength;
+}
+
+/** What a block's input takes, where it is kept in memory. */
+export function inputBytes({ batch, sequenceLength, config, plan }: PredictionRequest): number {
+  return batch * sequenceLength * config.hiddenSize * bytesPerElement[plan.precision.dtype];
 }
 
 /** Whether all blocks keep the same. */

@@ -68,6 +68,20 @@ describe('a budget', () => {
     expect((await within(smallest)).prediction.arenaBytes).toBeLessThanOrEqual(smallest);
   });
 
+  it('needs no more than any distance between the block inputs that are kept', async () => {
+    const deep = presets['llama-350m'];
+    const layers = deep.numHiddenLayers;
+    const own = ['compact', 'adam8bit', 'fused-update'];
+    const changes = { config: deep, batch: 1, sequenceLength: 256, plan: makePlan(own, { layers }) };
+    const peaks: number[] = [];
+    for (let checkpointEvery = 1; checkpointEvery <= layers; checkpointEvery++) {
+      const plan = makePlan(['checkpoint', ...own], { layers, checkpointEvery });
+      peaks.push((await priceStep({ ...request, ...changes, plan }, recordedRates)).peak);
+    }
+    expect(peaks.indexOf(Math.min(...peaks))).toBeGreaterThan(0);
+    expect(await smallestBudget(changes)).toBeLessThan(1.002 * Math.min(...peaks));
+  });
+
   it('holds for micro-batches and clipping, which need all gradients at once', async () => {
     for (const changes of [{ accumulate: 3 }, { clip: 1 }]) {
       const least = await smallestBudget(changes);

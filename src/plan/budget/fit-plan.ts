@@ -1,11 +1,11 @@
-import { bytesPerElement, InputError } from '../../engine/index.js';
+import { InputError } from '../../engine/index.js';
 import { Pricer } from '../cost/price-step.js';
 import type { KernelRates } from '../cost/rates.js';
 import type { PredictionRequest } from '../dry-run.js';
 import type { MemoryPlan } from '../memory-plan.js';
 import { type Prediction, predict } from '../predict.js';
 import { BlockExplorer, type BlockPattern } from './block-patterns.js';
-import { Climb, type PricedPlan } from './climb.js';
+import { Climb, inputBytes, type PricedPlan } from './climb.js';
 import {
   type Allowance,
   allowances,
@@ -53,6 +53,8 @@ export async function fitPlan(request: PredictionRequest, options: FitOptions): 
   const fastestSeconds = (await tiers[0][0].paths[0].climb.fastest()).seconds;
   let best: Finished | undefined;
   for (const tier of tiers) {
+    // Whether anything fits is sooner known than what is best of it.
+    if (!best && !(await mayFit(tier, options.budget))) continue;
     const found = await fitAmong(tier, options.budget, pricer);
     if (found && (!best || found.seconds * exactTolerance < best.seconds)) best = found;
     if (best && best.seconds <= exactTolerance * fastestSeconds) break;
@@ -174,10 +176,6 @@ function preparePaths(
   return tiers.filter((chains) => chains.length > 0);
 }
 
-function inputBytes({ batch, sequenceLength, config, plan }: PredictionRequest): number {
-  return batch * sequenceLength * config.hiddenSize * bytesPerElement[plan.precision.dtype];
-}
-
 /** The pattern as it is for so many times fewer tokens. */
 function part(parts: number): (pattern: BlockPattern) => BlockPattern {
   return (pattern) => ({ ...pattern, bytes: pattern.bytes / parts, seconds: pattern.seconds / parts });
@@ -245,15 +243,25 @@ function leastBound(open: readonly Open[]): number {
   return least;
 }
 
+/** Whether any plan of these paths fits; paths that hold less than others speak for them. */
+async function mayFit(chains: readonly Chain[], budget: number): Promise<boolean> {
+  for (const { climb } of smallestPaths(chains)) if ((await climb.fastest()).peak <= budget) return true;
+  for (const { climb } of smallestPaths(chains))
+    if ((await climb.floor()) <= budget) return (await smallest(chains)).priced.peak <= budget;
+  return false;
+}
+
 /** The plan that takes least, in micro-batches as small as they may be. */
 async function smallest(chains: readonly Chain[]): Promise<Candidate> {
   const last: { readonly path: Path; readonly peak: number }[] = [];
-  for (const chain of chains.filter((one) => !chains.some(({ after }) => after === one))) {
-    const path = chain.paths[chain.paths.length - 1];
-    last.push({ path, peak: (await path.climb.leastHeld()).peak });
-  }
+  for (const path of smallestPaths(chains)) last.push({ path, peak: (await path.climb.leastHeld()).peak });
   const [{ path }] = last.toSorted((a, b) => a.peak - b.peak);
   return { path, priced: await path.climb.smallest() };
+}
+
+function smallestPaths(chains: readonly Chain[]): readonly Path[] {
+  const last = chains.filter((one) => !chains.some(({ after }) => after === one));
+  return last.map(({ paths }) => paths[paths.length - 1]);
 }
 
 /** More rows of logits at a time make matrix products faster, where there is room for them. */

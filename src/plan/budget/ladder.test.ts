@@ -36,6 +36,10 @@ describe('the ladder', () => {
     });
   });
 
+  it('leaves out longer ways between as many inputs', () => {
+    expect(makeLadder([patterns[0]], 8).map(({ every }) => every)).toEqual([1, 2, 3, 4, 8]);
+  });
+
   it('is written with one rule for blocks beside each other', () => {
     expect(planOf(base, ladder[4]).slots.map(({ match }) => match)).toEqual(['0-0.c', '1-2.b']);
     expect(planOf(base, ladder[3]).slots.map(({ match }) => match)).toEqual(['0-2.b']);

@@ -29,8 +29,13 @@ export function makeLadder(patterns: readonly BlockPattern[], layers: number): r
     }
   }
   const smallest = rungs[rungs.length - 1];
-  const everies = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64].filter((every) => every < layers);
-  return [...rungs, ...(layers > 1 ? [...everies, layers] : []).map((every) => ({ ...smallest, every }))];
+  const keptInputs = (every: number) => Math.ceil(layers / every);
+  // Of those that keep as many inputs the first has the shortest ways between them.
+  const everies = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, layers].filter(
+    (every, index, all) =>
+      1 < every && every <= layers && !all.slice(0, index).some((one) => keptInputs(one) === keptInputs(every)),
+  );
+  return [...rungs, ...everies.map((every) => ({ ...smallest, every }))];
 }
 
 /** Bytes that the blocks of a rung hold, block inputs aside. */

@@ -158,6 +158,14 @@ const offloads: [string, TinySettings][] = [
   ['norm outputs', { methods: 'offload,msnorm', options: { offloadFraction: 0.7 } }],
 ];
 
+/** Of other structure: norms with a β, GELU, dropout; of BERT and RoBERTa a norm ends each block. */
+const deepOthers = [tinyGpt2, tinyBert, tinyRoberta].map((config) => ({ ...config, numHiddenLayers: 6 }));
+const otherOffloads = deepOthers.flatMap((config) =>
+  offloads
+    .filter(([, run]) => possible(config, run))
+    .map(([label, run]): [string, string, TinySettings] => [label, config.modelType, { ...run, config }]),
+);
+
 const shapes: [string, ModelConfig][] = [
   ['the fixture', tinyConfig],
   ['grouped keys', shaped({ numKeyValueHeads: 2 })],
@@ -205,6 +213,7 @@ describe.skipIf(nativeMissing)(nativeTitle('the native engine takes the bytes th
   });
 
   it.each(offloads)('when it offloads %s', (_, run) => expectAsPredicted('native', { ...run, config: deep }, 2));
+  it.each(otherOffloads)('when it offloads %s of a %s', (_label, _model, run) => expectAsPredicted('native', run, 2));
 
   it.each([1, 3, 5])('with %d threads, whose scratch is counted too', async (threads) => {
     await expectAsPredicted('native', { methods: 'lean' }, threads);

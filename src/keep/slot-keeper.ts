@@ -193,15 +193,11 @@ export class SlotKeeper implements Keeper {
     return offloader.keep(slot, value, tokens);
   }
 
+  /** A value whose tokens cannot be computed again by themselves (masks of dropout are those of whole tensors) goes whole. */
   #offloadPart(slot: string, value: Value): Kept {
-    if (!value.rowwise) {
-      throw new PlanError(
-        `plan: "${slot}" cannot be offloaded in part: its tokens cannot be computed again by themselves`,
-        'use the form offload for it',
-      );
-    }
     const tokens = Math.floor(this.#rules.offloadFraction * value.shape[0]);
-    return tokens > 0 ? this.#offload(slot, value, tokens) : keepReplay(value);
+    if (tokens === 0) return keepReplay(value);
+    return this.#offload(slot, value, value.rowwise ? tokens : value.shape[0]);
   }
 
   /** @param columns numbers per token that a form with a width of its own stores */

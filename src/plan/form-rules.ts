@@ -27,6 +27,7 @@ const convertible = [
   '*.mlp.up',
   '*.mlp.activated',
   '*.mlp.down_proj.input',
+  '*.output_layernorm.input',
   'norm.input',
   'norm.normalized',
   'lm_head.input',
@@ -79,10 +80,15 @@ export const stepSlopeRules: readonly SlotRule[] = [
   { match: '*.mlp.up.derivative', form: 'step2' },
 ];
 
-/** Block inputs on the slower tier, those of the last blocks left out. */
+/** What blocks start from on the slower tier, that of the last blocks left out: of norms before a block, or at its end (BERT). */
 export function offloadedInputRules(layers: number): readonly SlotRule[] {
   const blocks = Array.from({ length: Math.max(0, layers - keptBlocks) }, (_, layer) => layer);
-  return blockRanges(blocks).map((range) => ({ match: `${range}.input_layernorm.input`, form: 'offload' }));
+  return blockRanges(blocks).flatMap((range) =>
+    ['input_layernorm', 'output_layernorm'].map((norm) => ({
+      match: `${range}.${norm}.input`,
+      form: 'offload' as const,
+    })),
+  );
 }
 
 /** Memory-sharing norms: the next linear layers' inputs are kept, and the norms work from them. */

@@ -9,6 +9,7 @@ import {
 import { AdaptedModel, baseOf, loadModelWeights, longestSequence, type TrainableModel } from '../models/index.js';
 import { learningRateAt } from '../optim/index.js';
 import {
+  countPredicted,
   createPlannedModel,
   type HostBatch,
   type OffloadOptions,
@@ -221,13 +222,19 @@ export class Trainer implements AsyncDisposable {
     this.#program.optimizer.adoptWeights();
   }
 
-  /** One optimizer step, without evaluating or saving: for loops that see to that themselves. */
+  /**
+   * One optimizer step, without evaluating or saving: for loops that see to that themselves.
+   *
+   * @throws InputError if nothing in its batches is to be predicted
+   * @throws NonFiniteLossError after that the weights are of no use
+   */
   async advance(): Promise<StepReport> {
     const { settings, data } = this.#options;
     const { accumulate, schedule } = settings;
     const learningRate = learningRateAt(schedule, this.#step);
     const started = performance.now();
     const microBatches = Array.from({ length: accumulate }, (_, index) => data.batch(this.#step * accumulate + index));
+    refuseNothingToLearn(microBatches, this.#step + 1);
     const context = { step: this.#step, learningRate };
     const layout = await this.#layouts.of(microBatches, this.#step, this.#program.variantAt(this.#step));
     const { loss } = await this.#program.step(microBatches, context, layout);
@@ -261,6 +268,15 @@ function predictionRequest({ settings, data }: TrainerOptions, threads: number):
 
 function programOptions({ optimizer, clip, seed }: TrainingSettings) {
   return { optimizer, seed, clip: clip ?? undefined };
+}
+
+/** A mean over no label is no number. */
+function refuseNothingToLearn(microBatches: readonly HostBatch[], step: number): void {
+  if (microBatches.some((microBatch) => countPredicted(microBatch) > 0)) return;
+  throw new InputError(
+    `step ${step} has nothing to learn from: no token or label of its batches is to be predicted`,
+    'leave out what is masked throughout, or made of special tokens alone',
+  );
 }
 
 function checkSettings({ sequenceLength, config }: TrainingSettings): void {

@@ -118,6 +118,26 @@ describe('masked language modelling', () => {
     expect(a.equals(b)).toBe(true);
   });
 
+  it('is refused where the data holds special tokens alone, of which none is ever predicted', async () => {
+    writeTo(directory, 'special.bin', new Uint8Array(2 * 4000));
+    const special = [
+      'pretrain',
+      '--objective',
+      'mlm',
+      '--model',
+      'bert.json',
+      '--data',
+      'special.bin',
+      '--tokenizer',
+      'tok',
+      '--seq',
+      '16',
+    ];
+    const { error, hint } = await refusal(2, directory, ...special, '--steps', '3', '--out', 'none');
+    expect(error).toBe('step 1 has nothing to learn from: no token or label of its batches is to be predicted');
+    expect(hint).toContain('special tokens');
+  });
+
   it('is refused with causal models, and without a tokenizer that has a mask', async () => {
     const llama = ['pretrain', '--objective', 'mlm', '--model', 'llama-9m', ...corpus, '--steps', '1', '--out', 'none'];
     expect((await refusal(2, directory, ...llama)).error).toContain('--objective mlm');

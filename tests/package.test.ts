@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { temporaryDirectory, writeTo } from './support/temporary-directory.js';
 import { nativeMissing, nativeTitle } from './support/training.js';
 
@@ -41,6 +42,43 @@ describe.skipIf(nativeMissing !== undefined)(nativeTitle('the packed tarball in 
     const { stdout } = await run('npx', ['--no', 'compact', 'doctor', '--json'], here);
     expect(JSON.parse(stdout)).toMatchObject({ native: { available: true } });
   });
+
+  it('says how to build the engine where that is missing, and the command is there', async () => {
+    const { stdout } = await run('npx', ['--no', 'compact', 'doctor', '--json'], here);
+    const { addon } = z.object({ native: z.object({ addon: z.string() }) }).parse(JSON.parse(stdout)).native;
+    renameSync(addon, `${addon}.away`);
+    try {
+      const training = [
+        'pretrain',
+        '--model',
+        'llama-260k',
+        '--data',
+        'package.json',
+        '--tokenizer',
+        'byte',
+        '--seq',
+        '16',
+        '--out',
+        'none',
+      ];
+      const { stderr } = await failure(['--no', 'compact', ...training]);
+      expect(stderr).toMatch(/^error: the native engine is not there: no addon at /m);
+      const [, command] = /^hint: build it with `npx (.*?)`/m.exec(stderr) ?? [];
+      // It starts the compiler, whose failure it reports.
+      const build = await failure(['--no', ...command.split(' ')], { CXX: 'false' });
+      expect(build.stderr).toContain('error: the native engine could not be compiled');
+    } finally {
+      renameSync(`${addon}.away`, addon);
+    }
+  });
+
+  /** A command of npx that must fail. */
+  async function failure(args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<{ readonly stderr: string }> {
+    const failed: unknown = await run('npx', args, { ...here, env: { ...environment, ...more } }).catch(
+      (error: unknown) => error,
+    );
+    return z.object({ code: z.number().positive(), stderr: z.string() }).parse(failed);
+  }
 
   it("the README's script type-checks under strict and trains", async () => {
     const [script] = /(?<=```ts\n)[\s\S]*?(?=```)/.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? [];

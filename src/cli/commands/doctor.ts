@@ -71,8 +71,8 @@ function findProblems({ native, compiler, hugePages }: Report): readonly Problem
   const problems: Problem[] = [];
   if (!native.available) {
     const remedy = compiler
-      ? 'run: compact doctor --build'
-      : 'get a C++ compiler (apt-get install g++), then run: compact doctor --build';
+      ? 'run: npx compact doctor --build'
+      : 'get a C++ compiler (apt-get install g++), then run: npx compact doctor --build';
     problems.push({ what: 'the native engine is not built; only --engine reference works, slowly', remedy });
   } else if (native.instructionSet === 'generic') {
     problems.push({

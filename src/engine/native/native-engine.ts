@@ -29,7 +29,7 @@ export interface NativeOptions {
 /** Addresses reserved by default; memory is taken as it is needed. */
 const defaultCapacityBytes = 2 ** 38;
 
-const hint = 'build it with `compact doctor --build` (needs a C++ compiler: apt-get install g++)';
+const hint = 'build it with `npx compact doctor --build` (needs a C++ compiler: apt-get install g++)';
 
 /**
  * The engine for training: C++ kernels on all threads, in one arena of huge pages.

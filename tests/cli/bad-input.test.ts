@@ -1,10 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, truncateSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSafetensors, type TensorEntry, writeSafetensors } from '../../src/models/index.js';
-import { temporaryDirectory, writeTo } from '../support/temporary-directory.js';
+import { openSmallDisk } from '../support/small-disk.js';
+import { writeTo } from '../support/temporary-directory.js';
 import { checkpointStep, compact, compactJson, makeDirectory, refusal, tinyModel, workshop } from './command.js';
 
 const { directory, common } = workshop();
@@ -201,30 +200,16 @@ describe('bad options', () => {
   });
 });
 
-const mountPoint = temporaryDirectory();
-const unmountable = mount('1m');
+const disk = await openSmallDisk('1m');
 
-/** Puts a small file system there; the reason if that is not possible. */
-function mount(size: string): string | undefined {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', mountPoint], { stdio: 'pipe' });
-    return undefined;
-  } catch {
-    return 'a small file system needs root';
-  }
-}
-
-describe.skipIf(unmountable)(unmountable ? `a full disk (skipped: ${unmountable})` : 'a full disk', () => {
-  afterAll(async () => {
-    execFileSync('umount', [mountPoint]);
-    await rm(mountPoint, { recursive: true, force: true });
-  });
+describe.skipIf(!disk)(disk ? 'a full disk' : 'a full disk (skipped: mounting one needs root)', () => {
+  afterAll(() => disk?.close());
 
   it('ends the run with the earlier checkpoint intact, and the run can go on', async () => {
     // A checkpoint takes some 12 bytes per weight. There is room for one, and not for the second beside it.
     const model = { ...tinyModel, hidden_size: 32, intermediate_size: 64, num_hidden_layers: 3 };
     writeTo(directory, 'larger.json', JSON.stringify(model));
-    const run = join(mountPoint, 'run');
+    const run = join(disk?.path ?? '', 'run');
     const options = [
       ...['pretrain', '--model', 'larger.json', '--data', 'text.txt', ...withoutData],
       ...['--steps', '6', '--save-every', '3', '--out', run],
@@ -235,7 +220,7 @@ describe.skipIf(unmountable)(unmountable ? `a full disk (skipped: ${unmountable}
     const evaluation = await compact(directory, ...evaluate(run));
     expect(evaluation.code, evaluation.stderr).toBe(0);
 
-    execFileSync('mount', ['-o', 'remount,size=8m', mountPoint]);
+    await disk?.resize('8m');
     await compactJson(directory, ...options, '--resume');
     await compactJson(directory, ...options.slice(0, -1), 'undisturbed');
     const [resumed, undisturbed] = [run, join(directory, 'undisturbed')].map((path) =>

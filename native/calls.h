@@ -35,8 +35,8 @@ struct EmbeddingBackwardCall {
   const void* dy;
   void* dTable;
   int64_t tokens, width;
-  /** Room for the tokens in the order of their ids. */
-  int32_t* order;
+  /** Of 2·tokens, to sort the tokens in. */
+  int32_t* room;
 };
 
 struct RmsNormCall {

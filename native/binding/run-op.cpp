@@ -70,7 +70,7 @@ void embeddingBackward(Runner& r) {
   c.ids = r.read.integers(c.tokens);
   c.dy = r.read.values(c.stored, r.read.product(c.tokens, c.width));
   c.dTable = r.read.values(c.stored, r.read.product(vocabulary, c.width));
-  c.order = r.read.integers(c.tokens);
+  c.room = r.read.integers(r.read.product(2, c.tokens));
   checkIds(r.read, c.ids, c.tokens, vocabulary, false);
   if (r.ok()) r.kernels.embeddingBackward(r.pool, c);
 }

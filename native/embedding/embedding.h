@@ -7,6 +7,26 @@
 namespace COMPACT_TIER {
 namespace {
 
+/** As much of a row as makes the processor follow it. */
+constexpr int64_t fetchedBytes = 256;
+
+/**
+ * Asks for the beginning of a row that is needed after the present ones. The processor's own prefetching follows a row, but cannot
+ * know which comes next.
+ */
+INLINE void fetchRow(const void* row, int64_t bytes) {
+  const int64_t end = smaller(bytes, fetchedBytes);
+  for (int64_t at = 0; at < end; at += 64) __builtin_prefetch(static_cast<const char*>(row) + at);
+}
+
+/** By vectors: the C library moves rows of some kilobytes by a slow instruction. */
+INLINE void copyRow(const char* from, char* to, int64_t bytes) {
+  constexpr int64_t width = 64;
+  int64_t at = 0;
+  for (; at + width <= bytes; at += width) __builtin_memcpy(to + at, from + at, width);
+  __builtin_memcpy(to + at, from + at, static_cast<size_t>(bytes - at));
+}
+
 /** out[i] = table[ids[i]]. */
 void embeddingKernel(Pool* pool, const compact::EmbeddingCall& call) {
   const int64_t rowBytes = call.width * compact::bytesOf(call.stored);
@@ -14,17 +34,10 @@ void embeddingKernel(Pool* pool, const compact::EmbeddingCall& call) {
   char* out = static_cast<char*>(call.out);
   parallelRanges(pool, call.tokens, rowGrain(call.width), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      __builtin_memcpy(out + i * rowBytes, table + call.ids[i] * rowBytes, static_cast<size_t>(rowBytes));
+      if (i + 2 < call.tokens) fetchRow(table + call.ids[i + 2] * rowBytes, rowBytes);
+      copyRow(table + call.ids[i] * rowBytes, out + i * rowBytes, rowBytes);
     }
   });
-}
-
-/**
- * Asks for `bytes` of a row that is needed after the present one. The processor's own prefetching follows a row, but cannot
- * know which comes next.
- */
-INLINE void fetchRow(const void* row, int64_t bytes) {
-  for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(static_cast<const char*>(row) + at);
 }
 
 /** Columns of one block of work: wide enough to follow memory, narrow enough to share a row that many tokens name. */
@@ -36,8 +49,8 @@ constexpr int64_t embeddingStripe = 512;
  */
 void embeddingBackwardKernel(Pool* pool, const compact::EmbeddingBackwardCall& call) {
   const int64_t width = call.width, tokens = call.tokens;
-  const int32_t *ids = call.ids, *order = call.order;
-  sortTokens(ids, tokens, call.order);
+  const int32_t* const ids = call.ids;
+  const int32_t* const order = sortTokens(ids, tokens, call.room);
   const auto idAt = [&](int64_t position) { return ids[order[position]]; };
   const int64_t stripes = ceilDiv(width, embeddingStripe), grain = rowGrain(smaller(width, embeddingStripe));
   withStorage(call.stored, [&](auto storage) {

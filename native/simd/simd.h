@@ -36,16 +36,6 @@ INLINE void transposeBlock(const Element* from, int64_t step, int rows, int colu
 }
 
 /**
- * Asks for what a loop reads some steps later. The processor itself fetches ahead into the second-level cache only, and a loop
- * with much arithmetic fills its window long before it comes to the next loads.
- */
-template <class T>
-INLINE void fetchAhead(const T* from) {
-  // By number: past the end of a tensor there is nothing to point to, and nothing to fetch either.
-  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(from) + 256));
-}
-
-/**
  * Calls body(at, put) for each group of 16 elements of a row, `first` of which are done; the last group is masked.
  *
  * `at(p)` and `put(p, v)` load and store at the group's place in p, which is f32 or bf16.
@@ -54,11 +44,7 @@ template <class Body>
 INLINE void forEachSixteen(int64_t count, const Body& body, int64_t first = 0) {
   int64_t i = first;
   for (; i + lanes <= count; i += lanes) {
-    const auto at = [i](const auto* from) {
-      fetchAhead(from + i);
-      return load(from + i);
-    };
-    body(at, [i](auto* to, Vec x) { store(to + i, x); });
+    body([i](const auto* from) { return load(from + i); }, [i](auto* to, Vec x) { store(to + i, x); });
   }
   if (i < count) {
     const int rest = static_cast<int>(count - i);
@@ -67,13 +53,7 @@ INLINE void forEachSixteen(int64_t count, const Body& body, int64_t first = 0) {
   }
 }
 
-/** What loads and stores thirty-two elements from the i-th on. */
-INLINE auto wideAt(int64_t i) {
-  return [i](const auto* from) {
-    fetchAhead(from + i);
-    return loadWide(from + i);
-  };
-}
+/** Stores thirty-two elements from the i-th on. */
 INLINE auto widePut(int64_t i) {
   return [i](auto* to, Wide x) { storeWide(to + i, x); };
 }
@@ -83,9 +63,23 @@ template <class Body>
 INLINE void forEachVec(int64_t count, const Body& body) {
   int64_t i = 0;
   if constexpr (wideLoops) {
-    for (; i + 2 * lanes <= count; i += 2 * lanes) body(wideAt(i), widePut(i));
+    for (; i + 2 * lanes <= count; i += 2 * lanes) {
+      body([i](const auto* from) { return loadWide(from + i); }, widePut(i));
+    }
   }
   forEachSixteen(count, body, i);
+}
+
+/**
+ * Loads thirty-two elements from the i-th on, and asks for later ones. The processor itself fetches ahead into the second-level
+ * cache only, and a loop with much arithmetic fills its window long before it comes to the next loads.
+ */
+INLINE auto fetchingWideAt(int64_t i) {
+  return [i](const auto* from) {
+    // By number: past the end of a tensor there is nothing to point to, and nothing to fetch either.
+    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(from + i) + 256));
+    return loadWide(from + i);
+  };
 }
 
 /**
@@ -98,13 +92,13 @@ INLINE void forEachVecInStages(int64_t count, const Early& early, const Body& bo
   int64_t i = 0;
   if constexpr (wideLoops) {
     if (count >= step) {
-      auto ready = early(wideAt(0));
+      auto ready = early(fetchingWideAt(0));
       for (; i + 2 * step <= count; i += step) {
-        const auto next = early(wideAt(i + step));
-        body(wideAt(i), widePut(i), ready);
+        const auto next = early(fetchingWideAt(i + step));
+        body(fetchingWideAt(i), widePut(i), ready);
         ready = next;
       }
-      body(wideAt(i), widePut(i), ready);
+      body(fetchingWideAt(i), widePut(i), ready);
       i += step;
     }
   }

@@ -45,6 +45,6 @@ export const embeddingBackward: OpSpec<EmbeddingBackwardArgs> = {
   },
   flops: () => 0,
   traffic: ({ ids, dy }) => byteLength(ids.shape, ids.dtype) + 3 * byteLength(dy.shape, dy.dtype),
-  /** The tokens in the order of their ids. */
-  scratch: ({ ids }) => 4 * (ids.shape[0] ?? 0),
+  /** The tokens in the order of their ids, twice: a radix sort moves them from one place to the other. */
+  scratch: ({ ids }) => 2 * 4 * (ids.shape[0] ?? 0),
 };

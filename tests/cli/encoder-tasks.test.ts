@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -241,6 +241,9 @@ it('a study compares methods and seeds, and does not run again what is there', a
   for (const name of ['train', 'dev']) {
     writeTo(directory, join('glue', 'SST-2', `${name}.tsv`), ['sentence\tlabel', ...tsv].join('\n'));
   }
+  const train = join(directory, 'glue', 'SST-2', 'train.tsv');
+  const written = new Date('2024-01-01');
+  utimesSync(train, written, written);
   const study = ['study', 'glue', '--model', 'base', '--data', 'glue', '--tasks', 'sst2', '--out', 'study'];
   const options = [
     '--methods',
@@ -266,6 +269,12 @@ it('a study compares methods and seeds, and does not run again what is there', a
   expect(more.rows).toHaveLength(6);
   expect(readFileSync(join(directory, 'study', 'runs', 'sst2-full-seed0', 'metrics.jsonl'), 'utf8')).toBe(trained);
   expect(readFileSync(join(directory, 'study', 'study.csv'), 'utf8').split('\n')).toHaveLength(8);
+  // What is finished is known by options and files: nothing is read again that looks as it did.
+  writeFileSync(train, 'x'.repeat(statSync(train).size));
+  utimesSync(train, written, written);
+  expect(rows.parse(await compactJson(directory, ...study, ...options, '--seeds', '0,1,2'))).toEqual(more);
+  utimesSync(train, written, new Date());
+  expect((await refusal(2, directory, ...study, ...options, '--seeds', '0')).error).toContain('train.tsv');
   for (const chart of ['loss-by-method.svg', 'loss-by-memory.svg']) {
     expect(readFileSync(join(directory, 'study', chart), 'utf8')).toContain('100 − average score');
   }

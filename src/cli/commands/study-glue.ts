@@ -7,6 +7,7 @@ import type { FineTuneValues, StudyGlueValues } from '../command-options.js';
 import { fineTune as fineTuneOptions } from '../command-options.js';
 import { readOptions } from '../option-table.js';
 import { Output } from '../output.js';
+import { isFinished, markFinished } from '../study/finished-run.js';
 import { pointsLost } from '../study/glue-points.js';
 import { readStudyMethod, type StudyMethod } from '../study/study-method.js';
 import { type StudyRow, studyCsv, studyMarkdown } from '../study/study-tables.js';
@@ -21,10 +22,13 @@ export async function studyGlue(values: StudyGlueValues, output: Output): Promis
   for (const task of values.tasks) {
     for (const seed of values.seeds) {
       for (const method of methods) {
-        output.note(`${task}, ${method.label}, seed ${seed}`);
         const run = runValues(values, task, method, seed);
-        const code = await fineTuneModel(run, new Output({ json: false, quiet: true, silent: true }));
-        if (code !== 0) return code;
+        if (!(await isFinished(run))) {
+          output.note(`${task}, ${method.label}, seed ${seed}`);
+          const code = await fineTuneModel(run, new Output({ json: false, quiet: true, silent: true }));
+          if (code !== 0) return code;
+          await markFinished(run);
+        }
         rows.push(await rowOf(run, method));
         await replaceFileWith(join(values.out, 'study.csv'), studyCsv(rows));
         await replaceFileWith(join(values.out, 'study.md'), studyMarkdown(rows, about(values)));

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { appendFile, readFile } from 'node:fs/promises';
 import { InputError } from '../../engine/index.js';
 import { replaceFileWith } from '../../models/index.js';
+import { csvLine, readCsv } from './csv.js';
 
 /** What one training of a pre-training study gave. */
 export interface PretrainRow {
@@ -44,22 +45,22 @@ export class PretrainRows {
    */
   static async open(path: string): Promise<PretrainRows> {
     if (!existsSync(path)) {
-      await replaceFileWith(path, `${columns.join(',')}\n`);
+      await replaceFileWith(path, csvLine(columns));
       return new PretrainRows(path, []);
     }
     const text = await readFile(path, 'utf8');
-    const [header, ...lines] = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-    if (header !== columns.join(',')) {
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+    if (!whole.startsWith(csvLine(columns))) {
       throw new InputError(`${path}: not the table of a pre-training study`, 'name another directory with --out');
     }
-    const rows = lines.filter((line) => line !== '').map((line, index) => readRow(line, `${path}, line ${index + 2}`));
+    const rows = linesOf(whole, path).map((cells, index) => readRow(cells, `${path}, line ${index + 2}`));
     // A line that a kill cut short is dropped, and its training done again.
-    if (!text.endsWith('\n')) await replaceFileWith(path, `${[header, ...lines.slice(0, -1)].join('\n')}\n`);
+    if (whole !== text) await replaceFileWith(path, whole);
     return new PretrainRows(path, rows);
   }
 
   async add(row: PretrainRow): Promise<void> {
-    await appendFile(this.#path, `${columns.map((column) => row[column] ?? '').join(',')}\n`);
+    await appendFile(this.#path, csvLine(columns.map((column) => row[column])));
     this.rows.push(row);
   }
 
@@ -68,8 +69,19 @@ export class PretrainRows {
   }
 }
 
-function readRow(line: string, where: string): PretrainRow {
-  const cells = line.split(',');
+/** All lines but the header. */
+function linesOf(text: string, path: string): readonly (readonly string[])[] {
+  try {
+    return readCsv(text).slice(1);
+  } catch (error) {
+    throw new InputError(
+      `${path}: ${error instanceof Error ? error.message : error}`,
+      'name another directory with --out',
+    );
+  }
+}
+
+function readRow(cells: readonly string[], where: string): PretrainRow {
   const [method, lr, seed, steps, tokens, loss, peak, savedPeak, secondsPerStep, sameAs] = cells;
   const numbers = [lr, seed, steps, tokens, peak, savedPeak, secondsPerStep].map(Number);
   if (cells.length !== columns.length || [...numbers, Number(loss)].some((value) => !Number.isFinite(value))) {

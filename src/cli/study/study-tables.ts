@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration } from '../../report/index.js';
+import { csvLine } from './csv.js';
 
 /** What one run of a study gave. */
 export interface StudyRow {
@@ -31,8 +32,7 @@ const columns = [
 
 /** One line per run; bytes and seconds. */
 export function studyCsv(rows: readonly StudyRow[]): string {
-  const lines = rows.map((row) => columns.map((column) => row[column]).join(','));
-  return `${[columns.join(','), ...lines].join('\n')}\n`;
+  return [columns, ...rows.map((row) => columns.map((column) => row[column]))].map(csvLine).join('');
 }
 
 /** Mean and sample deviation, of which there is none for one value. */

@@ -231,11 +231,12 @@ describe.skipIf(nativeMissing)(nativeTitle('batches of other lengths than the lo
   /** Lengths in no order, some of them together in one step. */
   const lengths = [3, 16, 11, 11, 5, 16, 1, 2];
 
-  const cases = ['full', 'lean', 'checkpoint', 'compact', 'compact,fused-update'].flatMap((methods) =>
+  const cases = ['full', 'lean', 'checkpoint', 'compact', 'compact,fused-update', 'offload'].flatMap((methods) =>
     (['llama', 'encoder'] as const).map((model): [string, string] => [methods, model]),
   );
   it.each(cases)('train in the bytes that the longest is predicted to take: %s of a %s', async (methods, model) => {
-    const config = model === 'llama' ? tinyConfig : tinyBert;
+    const config = { ...(model === 'llama' ? tinyConfig : tinyBert), numHiddenLayers: methods === 'offload' ? 4 : 2 };
+    const offload = { directory: tmpdir() };
     for (const accumulate of methods.includes('fused-update') ? [1] : [1, 2]) {
       const settings = tinySettings({ config, methods, accumulate, steps: lengths.length / accumulate });
       const data = {
@@ -243,7 +244,7 @@ describe.skipIf(nativeMissing)(nativeTitle('batches of other lengths than the lo
         batch: (index: number) => tinyBatch(settings.config, settings.batch, lengths[index], index),
         largest: tinyBatch(settings.config, settings.batch, 16),
       };
-      await using trainer = await Trainer.open({ settings, data, engine: 'native', threads: 2 });
+      await using trainer = await Trainer.open({ settings, data, engine: 'native', threads: 2, offload });
       const { ledger, arena } = trainer.engine;
       const reports = await runAll(trainer);
       expect(reports).toHaveLength(lengths.length / accumulate);

@@ -5,8 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDryEngine, type Engine, InputError } from '../src/engine/index.js';
 import { createNativeEngine } from '../src/engine/native/native-engine.js';
 import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
+import { PlanError, Projections, Sketcher, SlotKeeper, SlotKeys, Subtokens, TokenSketcher } from '../src/keep/index.js';
 import type { ModelConfig } from '../src/models/index.js';
-import { predict } from '../src/plan/index.js';
+import { createPlannedModel, predict, resolvePlan } from '../src/plan/index.js';
+import { Tape } from '../src/tape/index.js';
 import { Trainer, type TrainerOptions } from '../src/train/index.js';
 import {
   adamSettings,
@@ -145,14 +147,42 @@ describe('the bytes of offloaded tensors', () => {
     },
   );
 
-  it.each(others)('are all of a block, what it starts from included: %s', async (_, model) => {
-    const { hiddenSize, intermediateSize, numHiddenLayers } = model;
-    const plan = tinyPlan('offload', model);
-    const request = { config: model, plan, batch: 2, sequenceLength: 8, accumulate: 1, threads: 1, seed: 0 };
-    const { memory } = await predict({ ...request, optimizer: adamSettings });
-    const perToken = 6 * hiddenSize + intermediateSize;
-    expect(memory.peakByRole.host).toBe(4 * tokens * (numHiddenLayers - 2) * perToken);
-    expect(memory.liveByRole.host).toBe(0);
+  it.each(others)(
+    'are all of a block, what it starts from included, and whole where dropout was: %s',
+    async (_, model) => {
+      const { hiddenSize, intermediateSize, numHiddenLayers } = model;
+      const request = { config: model, batch: 2, sequenceLength: 8, accumulate: 1, threads: 1, seed: 0 };
+      for (const offloadFraction of [1, 0.25]) {
+        const plan = tinyPlan('offload', model, { offloadFraction });
+        const { memory } = await predict({ ...request, plan, optimizer: adamSettings });
+        const perToken = 3 * hiddenSize + offloadFraction * (3 * hiddenSize + intermediateSize);
+        expect(memory.peakByRole.host).toBe(4 * tokens * (numHiddenLayers - 2) * perToken);
+        expect(memory.liveByRole.host).toBe(0);
+      }
+    },
+  );
+
+  it('need somewhere to go', () => {
+    using engine = createDryEngine({ threads: 1 });
+    const plan = tinyPlan('offload', config);
+    using model = createPlannedModel(engine, config, 8, plan);
+    const resolved = resolvePlan(plan, model);
+    using projections = new Projections(engine, 1, Number.POSITIVE_INFINITY, []);
+    using subtokens = new Subtokens(engine, []);
+    const keys = new SlotKeys(1);
+    const sketcher = new Sketcher(engine, projections);
+    const keeper = new SlotKeeper(resolved, {
+      sketcher,
+      subtokens,
+      keys,
+      tokenSketcher: new TokenSketcher(engine, keys),
+    });
+    const tape = new Tape(engine, keeper);
+    const slot = 'layers.0.self_attn.query';
+    const value = tape.input(slot, engine.allocate({ shape: [8, n], role: 'data', name: slot }));
+    expect(() => tape.keep(slot, value)).toThrow(PlanError);
+    expect(() => tape.keep(slot, value)).toThrow(`"${slot}" is to be offloaded, but there is nowhere to`);
+    tape.release(value);
   });
 
   it('are no longer in memory: it grows with two blocks, not with all', async () => {

@@ -155,11 +155,14 @@ function priced(run: DrySteps, rates: KernelRates): Priced {
   return { bytes, seconds: stepSeconds(run, rates) };
 }
 
-/** Values that a block makes itself; its input comes from the block before. */
+/** What the block is made of, or, where a norm ends the blocks (BERT), the next one: not among a block's own choices. */
+const starts = ['input_layernorm.input', 'output_layernorm.input'].map((slot) => `${block}${slot}`);
+
+/** Values that a block makes or reads, but what it is made of. */
 function choicesOf(slots: readonly SlotRecord[], besides: readonly Form[]): readonly Choice[] {
   const byValue = new Map<string, SlotRecord[]>();
   for (const record of slots) {
-    if (!record.slot.startsWith(block) || !record.value.startsWith(block) || !isRestorable(record.form)) continue;
+    if (!record.slot.startsWith(block) || starts.includes(record.slot) || !isRestorable(record.form)) continue;
     byValue.set(record.value, [...(byValue.get(record.value) ?? []), record]);
   }
   return [...byValue.values()].map((records) => {

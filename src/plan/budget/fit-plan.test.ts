@@ -123,16 +123,25 @@ describe('what is allowed besides', () => {
     expect(chosen.plan.sketches).not.toBeNull();
   });
 
-  it('keeps gradients exact where only offloading is allowed, and needs less memory than recomputing', async () => {
-    const deep = { config: { ...config, numHiddenLayers: 6 }, plan: makePlan(['lean'], { layers: 6 }), batch: 64 };
-    const least = await smallestBudget(deep);
-    await expect(within(least * 0.95, deep)).rejects.toThrow(InputError);
-    const { request: chosen, prediction } = await within(least * 0.95, deep, ['offload']);
-    expect(chosen.plan.slots.some(({ form }) => form === 'offload')).toBe(true);
-    expect(chosen.plan.slots.some(({ form }) => /quant|sketch/.test(form))).toBe(false);
-    expect(prediction.arenaBytes).toBeLessThanOrEqual(least * 0.95);
-    expect(prediction.movedBytes).toBeGreaterThan(0);
-  });
+  const sizes = { hiddenSize: 128, intermediateSize: 352, vocabSize: 300, numHiddenLayers: 6, numAttentionHeads: 4 };
+
+  it.each([
+    ['LLaMA', { ...config, ...sizes }],
+    ['GPT-2', { ...presets.gpt2, ...sizes }],
+    ['BERT', { ...presets['bert-mini'], ...sizes }],
+  ])(
+    'keeps gradients exact where only offloading is allowed, and needs less memory than recomputing: %s',
+    async (_, model) => {
+      const deep = { config: model, plan: makePlan(['lean'], { layers: 6 }), batch: 64 };
+      const least = await smallestBudget(deep);
+      await expect(within(least * 0.95, deep)).rejects.toThrow(InputError);
+      const { request: chosen, prediction } = await within(least * 0.95, deep, ['offload']);
+      expect(chosen.plan.slots.some(({ form }) => form === 'offload')).toBe(true);
+      expect(chosen.plan.slots.some(({ form }) => /quant|sketch/.test(form))).toBe(false);
+      expect(prediction.arenaBytes).toBeLessThanOrEqual(least * 0.95);
+      expect(prediction.movedBytes).toBeGreaterThan(0);
+    },
+  );
 
   it('trains the 7B model on 32,768 tokens at a time in 24 GiB, offloading counted', async () => {
     const seven = presets['llama-7b'];

@@ -155,19 +155,22 @@ function priced(run: DrySteps, rates: KernelRates): Priced {
   return { bytes, seconds: stepSeconds(run, rates) };
 }
 
-/** What the block is made of, or, where a norm ends the blocks (BERT), the next one: not among a block's own choices. */
-const starts = ['input_layernorm.input', 'output_layernorm.input'].map((slot) => `${block}${slot}`);
+/** What the block is made of: no choice of its own. */
+const ownStart = `${block}input_layernorm.input`;
+/** Where a norm ends the blocks (BERT), what the next one is made of: it may be rounded, but is dropped as others' inputs are. */
+const nextStart = `${block}output_layernorm.input`;
 
 /** Values that a block makes or reads, but what it is made of. */
 function choicesOf(slots: readonly SlotRecord[], besides: readonly Form[]): readonly Choice[] {
   const byValue = new Map<string, SlotRecord[]>();
   for (const record of slots) {
-    if (!record.slot.startsWith(block) || starts.includes(record.slot) || !isRestorable(record.form)) continue;
+    if (!record.slot.startsWith(block) || record.slot === ownStart || !isRestorable(record.form)) continue;
     byValue.set(record.value, [...(byValue.get(record.value) ?? []), record]);
   }
   return [...byValue.values()].map((records) => {
     const [{ replayCost, exactBytes, dtype }] = records;
-    const replay: Form[] = replayCost === undefined ? [] : [replayCost === 'gemm' ? 'replay-gemm' : 'replay'];
+    const stays = replayCost === undefined || records.some(({ slot }) => slot === nextStart);
+    const replay: Form[] = stays ? [] : [replayCost === 'gemm' ? 'replay-gemm' : 'replay'];
     // Row statistics are too small to be worth a rounding; masks of dropout cannot be rounded.
     const large = exactBytes * 64 >= Math.max(...slots.map((record) => record.exactBytes));
     const floats = (dtype === 'f32' || dtype === 'bf16') && large;

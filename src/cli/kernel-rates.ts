@@ -6,7 +6,7 @@ import { calibrate, type KernelRates, kernelRatesSchema, recordedRates } from '.
 import { describeMachine, instructionSet } from './machine.js';
 
 /** Raised when rates of an earlier program no longer mean the same. */
-const ratesVersion = 1;
+const ratesVersion = 2;
 
 /** Rates that were measured on this machine with so many threads, else recorded ones. */
 export async function knownRates(threads: number): Promise<KernelRates> {

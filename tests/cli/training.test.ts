@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -255,6 +255,30 @@ describe('compact bench', () => {
     ];
     row.parse(await compactJson(directory, ...one));
   });
+
+  it.skipIf(nativeMissing)(
+    nativeTitle('measures rates of both types, by which plans are priced from then on'),
+    async () => {
+      const own = join(directory, 'rates');
+      mkdirSync(own);
+      const rate = z.object({ perFlop: z.number(), perByte: z.number() });
+      const priced = async (dtype: string) => {
+        const plan = await compactJson(own, 'plan', '--model', 'llama-9m', '--threads', '1', '--dtype', dtype);
+        return z.object({ seconds: z.number(), rates: z.string() }).parse(plan);
+      };
+      const before = await priced('bf16');
+      expect(before.rates).toContain('recorded');
+      const measured = z
+        .object({ machine: z.string(), rates: z.record(z.string(), rate) })
+        .parse(await compactJson(own, 'bench', 'rates', '--threads', '1'));
+      for (const op of ['gemm', 'attention', 'adamW', 'crossEntropy', 'rmsNorm']) {
+        expect(Object.keys(measured.rates)).toEqual(expect.arrayContaining([op, `${op}.bf16`]));
+      }
+      const after = await priced('bf16');
+      expect(after.rates).toBe(measured.machine);
+      expect(after.seconds).not.toBe(before.seconds);
+    },
+  );
 
   it.skipIf(nativeMissing)(nativeTitle('times products beside the peak'), async () => {
     const result = await compactJson(directory, 'bench', 'gemm', '--repeats', '1', '--threads', '1');

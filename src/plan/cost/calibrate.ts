@@ -1,6 +1,8 @@
 import type { Engine } from '../../engine/index.js';
-import { Llama, type LlamaConfig, presets } from '../../models/index.js';
+import { type LlamaConfig, presets } from '../../models/index.js';
 import type { HostBatch } from '../host-batch.js';
+import type { MemoryPlan } from '../memory-plan.js';
+import { createPlannedModel } from '../planned-model.js';
 import { makePlan } from '../recipes.js';
 import { TrainingProgram } from '../training-program.js';
 import type { KernelRate } from './rates.js';
@@ -17,23 +19,27 @@ const combinations = [['full'], ['lean', 'compact']] as const;
 /** Timed steps of each; an op's best time counts, since whatever else the machine does only adds. */
 const steps = 3;
 
-/** Rates of an engine's kernels, by op, measured in training steps of a small model. Takes a few seconds. */
+/** Rates of an engine's kernels, by op and storage, measured in training steps of a small model. Takes a few seconds. */
 export async function calibrate(engine: Engine): Promise<Record<string, KernelRate>> {
   const byKind = new Map<string, TimedCall[]>();
-  for (const methods of combinations) {
-    for (const call of await bestCalls(engine, methods)) {
-      const kind = kindOf(call);
-      byKind.set(kind, [...(byKind.get(kind) ?? []), call]);
+  for (const dtype of ['f32', 'bf16'] as const) {
+    for (const methods of combinations) {
+      const plan = makePlan(methods, { layers: config.numHiddenLayers, dtype });
+      // What a bf16 step does in f32 is of the kinds that the f32 step showed at their usual sizes.
+      for (const call of (await bestCalls(engine, plan)).filter(({ bf16 }) => bf16 === (dtype === 'bf16'))) {
+        const kind = kindOf(call);
+        byKind.set(kind, [...(byKind.get(kind) ?? []), call]);
+      }
     }
   }
   return Object.fromEntries([...byKind].map(([kind, calls]) => [kind, fitRate(calls)]));
 }
 
 /** The ops of a step in their order, each with the least time it took. */
-async function bestCalls(engine: Engine, methods: readonly string[]): Promise<readonly TimedCall[]> {
-  using model = new Llama(engine, config, shape.sequenceLength);
+async function bestCalls(engine: Engine, plan: MemoryPlan): Promise<readonly TimedCall[]> {
+  using model = createPlannedModel(engine, config, shape.sequenceLength, plan);
   model.initialize(0);
-  using program = new TrainingProgram(engine, model, makePlan(methods, { layers: config.numHiddenLayers }), {
+  using program = new TrainingProgram(engine, model, plan, {
     optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilonForm: 'standard', weightDecay: 0 },
     clip: 1,
     seed: 0,

@@ -8,6 +8,9 @@ import {
   usualBatch,
 } from '../plan/index.js';
 
+/** Layouts that are remembered: of a long run over texts of many lengths hardly any two steps need be alike. */
+const mostKnown = 64;
+
 /**
  * Planned addresses of a run's steps. The memory of a run is that of its largest batch; a step over smaller ones, or of
  * another variant (another block's turn, or one that makes subspaces anew), gets a layout of its own in the same region, worked out when such a step first comes.
@@ -40,11 +43,18 @@ export class StepLayouts {
    */
   async of(microBatches: readonly HostBatch[], step: number, variant: number): Promise<StaticLayout | undefined> {
     const key = keyOf(microBatches, variant);
-    if (this.#known.has(key)) return this.#known.get(key);
+    if (this.#known.has(key)) return this.#remember(key, this.#known.get(key));
     const layout = await planStep(this.#request, microBatches, step);
-    const fitting = layout.bytes <= this.#regionBytes ? layout : undefined;
-    this.#known.set(key, fitting);
-    return fitting;
+    return this.#remember(key, layout.bytes <= this.#regionBytes ? layout : undefined);
+  }
+
+  /** As the latest; the one that was not asked for for the longest time is forgotten. */
+  #remember(key: string, layout: StaticLayout | undefined): StaticLayout | undefined {
+    this.#known.delete(key);
+    this.#known.set(key, layout);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > mostKnown) this.#known.delete(oldest);
+    return layout;
   }
 }
 

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { deriveKey, type Engine, type Tensor } from '../src/engine/index.js';
 import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
-import { Projections, Sketcher, SlotKeeper, SlotKeys, Subtokens, TokenSketcher } from '../src/keep/index.js';
+import { Projections, SlotKeeper, Subtokens } from '../src/keep/index.js';
 import { createModel, Encoder, type ModelConfig, type TrainableModel } from '../src/models/index.js';
 import { takeScalar, withTokens, zeroLoss } from '../src/plan/host-batch.js';
 import { countPredicted, type HostBatch, resolvePlan } from '../src/plan/index.js';
 import { Tape, type Value } from '../src/tape/index.js';
-import { tinyBert, tinyGpt2, tinyPlan, tinyRoberta } from './support/tiny.js';
+import { keeperMeans, tinyBert, tinyGpt2, tinyPlan, tinyRoberta } from './support/tiny.js';
 
 /**
  * What `transformers` 5.23.0 (PyTorch, float64) gives for the very models below, saved by `saveWeights` as f32: outputs, losses
@@ -117,14 +117,7 @@ describe('models of this project agree with transformers', () => {
     const resolved = resolvePlan(plan, model);
     using projections = new Projections(engine, 1, Number.POSITIVE_INFINITY, resolved.sketches);
     using subtokens = new Subtokens(engine, resolved.subtokens);
-    const keys = new SlotKeys(1);
-    const sketcher = new Sketcher(engine, projections);
-    const keeper = new SlotKeeper(resolved, {
-      sketcher,
-      subtokens,
-      keys,
-      tokenSketcher: new TokenSketcher(engine, keys),
-    });
+    const keeper = new SlotKeeper(resolved, keeperMeans(engine, projections, subtokens));
     const loss = zeroLoss(engine);
     withTokens(engine, host, (tokens, targets) => {
       const tape = new Tape(engine, keeper);

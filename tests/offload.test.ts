@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDryEngine, type Engine, InputError } from '../src/engine/index.js';
 import { createNativeEngine } from '../src/engine/native/native-engine.js';
 import { createReferenceEngine } from '../src/engine/reference/reference-engine.js';
-import { PlanError, Projections, Sketcher, SlotKeeper, SlotKeys, Subtokens, TokenSketcher } from '../src/keep/index.js';
+import { PlanError, Projections, SlotKeeper, Subtokens } from '../src/keep/index.js';
 import type { ModelConfig } from '../src/models/index.js';
 import { createPlannedModel, predict, resolvePlan } from '../src/plan/index.js';
 import { Tape } from '../src/tape/index.js';
@@ -13,6 +13,7 @@ import { Trainer, type TrainerOptions } from '../src/train/index.js';
 import {
   adamSettings,
   gradientOf,
+  keeperMeans,
   relativeError,
   runPass,
   tinyBatch,
@@ -169,14 +170,7 @@ describe('the bytes of offloaded tensors', () => {
     const resolved = resolvePlan(plan, model);
     using projections = new Projections(engine, 1, Number.POSITIVE_INFINITY, []);
     using subtokens = new Subtokens(engine, []);
-    const keys = new SlotKeys(1);
-    const sketcher = new Sketcher(engine, projections);
-    const keeper = new SlotKeeper(resolved, {
-      sketcher,
-      subtokens,
-      keys,
-      tokenSketcher: new TokenSketcher(engine, keys),
-    });
+    const keeper = new SlotKeeper(resolved, keeperMeans(engine, projections, subtokens));
     const tape = new Tape(engine, keeper);
     const slot = 'layers.0.self_attn.query';
     const value = tape.input(slot, engine.allocate({ shape: [8, n], role: 'data', name: slot }));

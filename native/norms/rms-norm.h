@@ -2,6 +2,7 @@
 #pragma once
 #include "../storage/stored.h"
 #include "../threads/parallel.h"
+#include "column-sums.h"
 
 namespace COMPACT_TIER {
 namespace {
@@ -34,21 +35,16 @@ void rmsNormKernel(Pool* pool, const compact::RmsNormCall& call) {
   });
 }
 
-/** Rows of one partial sum of dγ; `normBlockRows` of the contract. */
-constexpr int64_t normBlockRows = 64;
-/** Columns per block when the partial sums of dγ are added up. */
-constexpr int64_t normColumnGrain = 256;
-
 /** With ĝ = dy∘γ: dx = rstd·(ĝ − x̂·mean(ĝ∘x̂)), and the sums of dy∘x̂ over blocks of rows. dx may be dy. */
 template <class T>
 void rmsNormInputGradient(Pool* pool, const compact::RmsNormBackwardCall& call) {
   const int64_t width = call.width;
   const T* weight = from<T>(call.weight, 0);
-  parallelBlocks(pool, ceilDiv(call.tokens, normBlockRows), [&](int64_t block, int) {
+  parallelBlocks(pool, ceilDiv(call.tokens, sumBlockRows), [&](int64_t block, int) {
     float* partial = call.dWeight != nullptr ? call.scratch + block * width : nullptr;
     if (partial != nullptr) forEachVec(width, [&](auto, auto put) { put(partial, zero()); });
-    const int64_t end = smaller(call.tokens, (block + 1) * normBlockRows);
-    for (int64_t row = block * normBlockRows; row < end; row++) {
+    const int64_t end = smaller(call.tokens, (block + 1) * sumBlockRows);
+    for (int64_t row = block * sumBlockRows; row < end; row++) {
       const T *x = from<T>(call.x, row * width), *dy = from<T>(call.dy, row * width);
       T* dx = from<T>(call.dx, row * width);
       const Vec rstd = set(call.rstd[row]);
@@ -69,20 +65,12 @@ void rmsNormInputGradient(Pool* pool, const compact::RmsNormBackwardCall& call) 
 }
 
 void rmsNormBackwardKernel(Pool* pool, const compact::RmsNormBackwardCall& call) {
-  const int64_t width = call.width, blocks = ceilDiv(call.tokens, normBlockRows);
+  const int64_t width = call.width, blocks = ceilDiv(call.tokens, sumBlockRows);
   withStorage(call.stored, [&](auto storage) {
     using T = typename decltype(storage)::Type;
     rmsNormInputGradient<T>(pool, call);
     if (call.dWeight == nullptr) return;
-    // dγ += the partial sums, in their order.
-    parallelRanges(pool, width, normColumnGrain, [&](int64_t begin, int64_t end) {
-      T* dWeight = from<T>(call.dWeight, begin);
-      forEachVec(end - begin, [&](auto at, auto put) {
-        auto sum = at(dWeight);
-        for (int64_t block = 0; block < blocks; block++) sum = add(sum, at(call.scratch + block * width + begin));
-        put(dWeight, sum);
-      });
-    });
+    addBlockSums(pool, call.scratch, blocks, width, from<T>(call.dWeight, 0));
   });
 }
 

@@ -130,8 +130,8 @@ export function sketchRecipe(method: SketchMethod, options: SketchOptions, when:
 }
 
 /**
- * α on the block matrices that have no sketch: beside `compact-down`'s all of them, as fast as its own; of the other methods the output
- * projection, at the published half.
+ * α on the block matrices that have no sketch: beside `compact-down`'s all of them, as fast as its own; of the other methods the
+ * output projection, at the published half.
  */
 function exactScales(method: SketchMethod, scale: number, outputScale: number): MemoryPlan['updateScales'] {
   const ofOutput = { match: '*.o_proj.weight', scale: scale * outputScale };

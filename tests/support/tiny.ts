@@ -213,12 +213,10 @@ export async function runPass(
       plan.precision.dtype,
     );
     using subtokens = new Subtokens(engine, resolved.subtokens);
-    const sketcher = new Sketcher(engine, options.projections ?? own);
     const offloads = plan.slots.some(({ form }) => form === 'offload' || form === 'offload-part');
     using spill = offloads ? engine.openSpill({ bytes: Number.MAX_SAFE_INTEGER }) : undefined;
     const offloader = spill && new Offloader(engine, spill);
-    const keys = new SlotKeys(options.seed ?? 1);
-    const means = { sketcher, subtokens, keys, tokenSketcher: new TokenSketcher(engine, keys), offloader };
+    const means = { ...keeperMeans(engine, options.projections ?? own, subtokens, options.seed), offloader };
     const keeper = new SlotKeeper(resolved, means, (record) => slots.push(record));
     const lossTensor = zeroLoss(engine);
     const scale = 1 / batches.reduce((sum, { targets }) => sum + targets.length, 0);
@@ -265,4 +263,10 @@ export function relativeError(a: Float64Array, b: Float64Array): number {
     norm += b[i] ** 2;
   }
   return Math.sqrt(difference / (norm || 1));
+}
+
+/** What a keeper keeps with, where nothing is offloaded. */
+export function keeperMeans(engine: Engine, projections: ProjectionSource, subtokens: Subtokens, seed = 1) {
+  const keys = new SlotKeys(seed);
+  return { sketcher: new Sketcher(engine, projections), subtokens, keys, tokenSketcher: new TokenSketcher(engine, keys) };
 }

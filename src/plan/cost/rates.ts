@@ -27,8 +27,8 @@ export type KernelRates = z.infer<typeof kernelRatesSchema>;
 export const usualOffloadBandwidth = 5e8;
 
 /**
- * Predicted time of a step in the mean of many: of its ops, and what of the transfers is not hidden behind them. What goes out does so during
- * forward, a third of the step, and comes back during backward.
+ * Predicted time of a step in the mean of many: of its ops, and what of the transfers is not hidden behind them. What goes out
+ * does so during forward, a third of the step, and comes back during backward.
  */
 export function stepSeconds(
   { meanWork, movedBytes }: Pick<DryRun, 'meanWork' | 'movedBytes'>,

@@ -268,5 +268,10 @@ export function relativeError(a: Float64Array, b: Float64Array): number {
 /** What a keeper keeps with, where nothing is offloaded. */
 export function keeperMeans(engine: Engine, projections: ProjectionSource, subtokens: Subtokens, seed = 1) {
   const keys = new SlotKeys(seed);
-  return { sketcher: new Sketcher(engine, projections), subtokens, keys, tokenSketcher: new TokenSketcher(engine, keys) };
+  return {
+    sketcher: new Sketcher(engine, projections),
+    subtokens,
+    keys,
+    tokenSketcher: new TokenSketcher(engine, keys),
+  };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Engine, type Tensor, threefry } from '../../engine/index.js';
+import { type Engine, type FloatType, type Tensor, threefry } from '../../engine/index.js';
 import { createReferenceEngine } from '../../engine/reference/reference-engine.js';
 import type { Direction, GradientSpace } from '../direction.js';
 import type { AdamWSettings } from '../settings.js';
@@ -20,10 +20,17 @@ interface Given {
   readonly outputs?: 'rows' | 'columns';
   readonly gradient?: (step: number, i: number) => number;
   readonly gradientScale?: number;
+  readonly gradientType?: FloatType;
 }
 
-function upload(engine: Engine, name: string, shape: readonly number[], value: (i: number) => number): Tensor {
-  const tensor = engine.allocate({ shape, role: 'gradient', name });
+function upload(
+  engine: Engine,
+  name: string,
+  shape: readonly number[],
+  value: (i: number) => number,
+  dtype: FloatType = 'f32',
+): Tensor {
+  const tensor = engine.allocate({ shape, dtype, role: 'gradient', name });
   const size = shape.reduce((product, extent) => product * extent, 1);
   engine.write(
     tensor,
@@ -34,16 +41,16 @@ function upload(engine: Engine, name: string, shape: readonly number[], value: (
 
 /** The directions U of all steps, and what the state is called and how large it is. */
 async function directionsOf(spec: DirectionSpec, given: Given = {}) {
-  const { shape = [4, 6], outputs = 'rows', gradient = gradientAt, gradientScale } = given;
+  const { shape = [4, 6], outputs = 'rows', gradient = gradientAt, gradientScale, gradientType = 'f32' } = given;
   using engine = createReferenceEngine();
   const weight = upload(engine, 'w', shape, weightAt);
-  const space: GradientSpace = { engine, name: 'w', shape, outputs, weight, settings };
+  const space: GradientSpace = { engine, name: 'w', shape, outputs, weight, settings, gradientType };
   const direction: Direction = createDirection(spec, space);
   const clip = gradientScale === undefined ? undefined : upload(engine, 'clip', [1], () => gradientScale);
   const found: Float64Array[] = [];
   for (let step = 0; step < steps; step++) {
-    const g = upload(engine, 'g', shape, (i) => gradient(step, i));
-    direction.take(g, 1, { step, learningRate: 1, ...(clip && { gradientScale: clip }) });
+    const g = upload(engine, 'g', shape, (i) => gradient(step, i), gradientType);
+    direction.take(g, 1, { step, learningRate: 1, rounding: [3, step], ...(clip && { gradientScale: clip }) });
     found.push(Float64Array.from(await engine.read(g)));
     engine.release(g);
   }
@@ -203,14 +210,19 @@ describe('muon', () => {
   /** Random gradients, whose singular values are of about one size. */
   const noise = (step: number, i: number) => threefry([1, 2], i, step)[0] / 2 ** 31 - 1;
 
-  it.each([[[8, 24]], [[24, 8]]])(
-    'moves the singular values of [%s] near 1: U·Uᵀ is near the identity',
-    async ([rows, columns]) => {
+  it.each([
+    ['f32', [8, 24]],
+    ['f32', [24, 8]],
+    ['bf16', [8, 24]],
+    ['bf16', [24, 8]],
+  ] as const)(
+    'in %s moves the singular values of [%s] near 1: U·Uᵀ is near the identity',
+    async (gradientType, [rows, columns]) => {
       const side = Math.min(rows, columns);
       const size = Math.sqrt(Math.max(rows, columns));
       const { found } = await directionsOf(
         { ...muonDefaults, updateRms: 1 },
-        { shape: [rows, columns], gradient: noise },
+        { shape: [rows, columns], gradient: noise, gradientType },
       );
       for (const values of found) {
         const u = values.map((value) => value / size);

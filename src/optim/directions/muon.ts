@@ -48,7 +48,10 @@ export function muonDirection(space: GradientSpace, spec: MuonSpec): Direction {
   };
 }
 
-/** x ← nearly U·Vᵀ of x = U·Σ·Vᵀ by Newton-Schulz steps, on the smaller side; `byChance` rounds an x in bf16. */
+/**
+ * x ← nearly U·Vᵀ of x = U·Σ·Vᵀ by Newton-Schulz steps, on the smaller side; `byChance` rounds them in bf16. What the steps
+ * work with is stored as x is: they need no more than bf16 (arXiv 2502.16982), in which products are faster.
+ */
 function orthogonalize(
   { engine, name }: GradientSpace,
   x: Tensor,
@@ -58,7 +61,7 @@ function orthogonalize(
   const [rows, columns] = x.shape;
   const side = Math.min(rows, columns);
   const room = (part: string, shape: readonly number[]) =>
-    engine.allocate({ shape, role: 'workspace', name: `${name}.newton_schulz.${part}` });
+    engine.allocate({ shape, dtype: x.dtype, role: 'workspace', name: `${name}.newton_schulz.${part}` });
   const gram = room('gram', [side, side]);
   const polynomial = room('polynomial', [side, side]);
   const next = room('next', x.shape);
@@ -67,7 +70,7 @@ function orthogonalize(
   for (let i = 0; i < iterations; i++) {
     engine.run('gemm', { a: x, b: x, transA: !wide, transB: wide, out: gram });
     engine.run('gemm', { a: gram, b: gram, out: polynomial });
-    engine.run('axpby', { x: gram, out: polynomial, alpha: b, beta: c });
+    engine.run('axpby', { x: gram, out: polynomial, alpha: b, beta: c, ...byChance });
     engine.run('gemm', wide ? { a: polynomial, b: x, out: next } : { a: x, b: polynomial, out: next });
     engine.run('axpby', { x: next, out: x, alpha: 1, beta: a, ...byChance });
   }

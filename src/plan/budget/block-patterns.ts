@@ -174,10 +174,8 @@ function choicesOf(slots: readonly SlotRecord[], besides: readonly Form[]): read
     // Row statistics are too small to be worth a rounding; masks of dropout cannot be rounded.
     const large = exactBytes * 64 >= Math.max(...slots.map((record) => record.exactBytes));
     const floats = (dtype === 'f32' || dtype === 'bf16') && large;
-    return {
-      slots: records.map(({ slot }) => slot.slice(block.length)),
-      forms: ['exact', ...(floats ? besides : []), ...replay],
-    };
+    const roundable = floats ? besides.filter((form) => form !== dtype) : [];
+    return { slots: records.map(({ slot }) => slot.slice(block.length)), forms: ['exact', ...roundable, ...replay] };
   });
 }
 

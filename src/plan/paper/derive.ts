@@ -85,11 +85,11 @@ export async function relativeTime(config: LlamaConfig, plan: MemoryPlan, parts 
 }
 
 /**
- * A dry run in the paper's setting: 32,768 tokens per micro-batch, all in bf16. Two micro-batches stand for the paper's
+ * A dry run in the paper's setting: 32,768 tokens per micro-batch. Two micro-batches stand for the paper's
  * four: from the second on, all gradients are there and the peak is always the same. Fused updates have one.
  */
 export async function derive(config: LlamaConfig, plan: MemoryPlan, parts = 1): Promise<Derived> {
-  const run = await dryRun(requestFor(config, inBf16(plan), parts));
+  const run = await dryRun(requestFor(config, plan, parts));
   const { persistent, step } = run.events;
   const { peak, peakByRole } = accountOf([...persistent, ...step]);
   const linear = run.slots.filter(({ slot, consumer }) => consumer === 'linear' && slot.startsWith('layers.'));
@@ -110,10 +110,11 @@ function inBf16(plan: MemoryPlan): MemoryPlan {
   return { ...plan, precision: { dtype: 'bf16', moments: 'bf16', masterWeights: false } };
 }
 
+/** The paper's setting, all in bf16. */
 function requestFor(config: LlamaConfig, plan: MemoryPlan, parts = 1): PredictionRequest {
   return {
     config,
-    plan,
+    plan: inBf16(plan),
     ...pretraining,
     batch: pretraining.batch / parts,
     accumulate: plan.update === 'fused' ? 1 : 2,

@@ -14,6 +14,7 @@ import {
   writeSafetensors,
 } from '../models/index.js';
 import { parsePlan } from '../plan/index.js';
+import { requireIdle } from './directory-lock.js';
 import type { TrainingSettings } from './settings.js';
 import type { WeightStore } from './weight-store.js';
 
@@ -98,8 +99,13 @@ export async function settleCheckpoint(directory: string): Promise<void> {
   await rm(staging, { recursive: true, force: true });
 }
 
-/** Whether the directory holds a checkpoint to resume from. */
+/**
+ * Whether the directory holds a checkpoint to resume from.
+ *
+ * @throws InputError if another process trains there: what it is writing must not be touched
+ */
 export async function hasCheckpoint(directory: string): Promise<boolean> {
+  await requireIdle(directory);
   await settleCheckpoint(directory);
   return existsSync(join(directory, stateFile));
 }

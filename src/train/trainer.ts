@@ -19,6 +19,7 @@ import {
   TrainingProgram,
 } from '../plan/index.js';
 import { type Checkpointed, hasCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.js';
+import { lockDirectory } from './directory-lock.js';
 import { type Evaluation, meanLoss } from './evaluate.js';
 import { availableBytes } from './resident-memory.js';
 import type { TrainingSettings } from './settings.js';
@@ -46,7 +47,7 @@ export interface TrainerOptions {
   readonly threads?: number;
   /** Evaluate after every so many steps, and after the last; default: after the last only. */
   readonly evaluateEvery?: number;
-  /** Where checkpoints go; none are written without it. */
+  /** Where checkpoints go; none are written without it. One process at a time trains there. */
   readonly directory?: string;
   /** Write a checkpoint after every so many steps, and after the last; default: after the last only. */
   readonly saveEvery?: number;
@@ -86,11 +87,18 @@ export class Trainer implements AsyncDisposable {
   readonly #options: TrainerOptions;
   readonly #program: TrainingProgram;
   readonly #layouts: StepLayouts;
+  readonly #lock: AsyncDisposable | undefined;
   #step = 0;
   #tokens = 0;
 
-  private constructor(options: TrainerOptions, prediction: Prediction, engine: Engine) {
+  private constructor(
+    options: TrainerOptions,
+    prediction: Prediction,
+    engine: Engine,
+    lock: AsyncDisposable | undefined,
+  ) {
     const { settings } = options;
+    this.#lock = lock;
     this.#options = options;
     this.prediction = prediction;
     this.#layouts = new StepLayouts(predictionRequest(options, engine.threads), prediction);
@@ -106,21 +114,25 @@ export class Trainer implements AsyncDisposable {
   /**
    * Predicts the run's memory, refuses what does not fit, allocates all of it at once, and fills the weights.
    *
-   * @throws InputError if the plan needs more memory than there is, or the sequence is longer than the model allows
+   * @throws InputError if the plan needs more memory than there is, the sequence is longer than the model allows, or another
+   * process trains in the directory
    * @throws CheckpointError if weights or a checkpoint cannot be read
    */
   static async open(options: TrainerOptions): Promise<Trainer> {
     const { settings } = options;
     checkSettings(settings);
     const engine = await openEngine(options.engine ?? 'native', options);
+    let lock: AsyncDisposable | undefined;
     try {
       const prediction = await predict(predictionRequest(options, engine.threads));
       refuseTooLarge(prediction, options.memoryBudget);
-      const trainer = new Trainer(options, prediction, engine);
+      if (options.directory !== undefined) lock = await lockDirectory(options.directory);
+      const trainer = new Trainer(options, prediction, engine, lock);
       await trainer.#start();
       return trainer;
     } catch (error) {
       engine.dispose();
+      await lock?.[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -192,6 +204,7 @@ export class Trainer implements AsyncDisposable {
     this.#program[Symbol.dispose]();
     this.model[Symbol.dispose]();
     this.engine.dispose();
+    await this.#lock?.[Symbol.asyncDispose]();
   }
 
   get #checkpointed(): Checkpointed {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -85,6 +85,25 @@ describe('compact study pretrain', () => {
     const kept = lines('stopped');
     await compactJson(directory, ...long, '--methods', 'lean');
     expect(lines('stopped').slice(0, kept.length)).toEqual(kept);
+  });
+
+  it('is shared by processes that are started with the same command', async () => {
+    const long = (out: string) => study(out, '--steps', '300');
+    const both = [1, 2].map(() => start(directory, ...long('shared')).outcome);
+    const alone = compactJson(directory, ...long('alone'));
+    const told = (await Promise.all(both)).map(({ code, stderr }) => {
+      expect(code, stderr).toBe(0);
+      return stderr.split('\n').filter((line) => /, seed \d+: |: the losses of /.test(line));
+    });
+    await alone;
+    for (const own of told) expect(own.length).toBeGreaterThan(0);
+    expect(told.flat()).toHaveLength(lines('shared').length - 1);
+    const outcomes = (out: string) =>
+      lines(out)
+        .map((line) => line.split(',').toSpliced(8, 1).join())
+        .toSorted();
+    expect(outcomes('shared')).toEqual(outcomes('alone'));
+    expect(readdirSync(join(directory, 'shared'), { recursive: true }).join()).not.toContain('lock');
   });
 
   it('shows the table', async () => {

@@ -145,6 +145,22 @@ describe('a run that is cut off', () => {
     await expectSameAsWhole(name);
   });
 
+  it('has its directory to itself', async () => {
+    const name = 'busy';
+    const running = start(directory, ...options, '--steps', '100000', '--out', name);
+    await untilStep(running, join(directory, name), 6);
+    const before = checkpointStep(join(directory, name));
+    for (const more of [['--resume'], ['--resume', '--steps', '50']]) {
+      const { error, hint } = await refusal(2, directory, ...options, ...more, '--out', name);
+      expect(error).toBe(`${name}: process ${running.process.pid} trains there`);
+      expect(hint).toBe('wait for it, or name another directory');
+    }
+    running.process.kill('SIGINT');
+    expect((await running.outcome).code).toBe(130);
+    expect(checkpointStep(join(directory, name))).toBeGreaterThan(before);
+    expect(existsSync(join(directory, name, 'training.lock'))).toBe(false);
+  });
+
   it('drops steps that came after the checkpoint from metrics.jsonl', async () => {
     await whole;
     cpSync(join(directory, 'whole'), join(directory, 'copy'), { recursive: true });

@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { hasTokenizer, loadTokenizer } from '../../data/index.js';
 import { InputError } from '../../engine/index.js';
 import { replaceFileWith } from '../../models/index.js';
+import { FileLock } from '../../train/file-lock.js';
 import type { StudyPretrainValues } from '../command-options.js';
 import { interrupted, withInterrupt } from '../interrupt.js';
 import { chooseModel, chooseSequenceLength, countParameters, type ModelChoice } from '../model-choice.js';
-import { Output } from '../output.js';
+import type { Output } from '../output.js';
 import { DataBySeed } from '../study/data-by-seed.js';
 import { usualStudyMethods } from '../study/pretrain-methods.js';
 import { writeStudyPage } from '../study/pretrain-page.js';
-import { type PretrainRow, PretrainRows } from '../study/pretrain-rows.js';
-import { PretrainStudy, type StudyEntry } from '../study/pretrain-study.js';
-import { bestRate, nextTrial } from '../study/rate-search.js';
-import { trainingOf } from '../study/same-training.js';
+import { PretrainRows } from '../study/pretrain-rows.js';
+import { PretrainStudy } from '../study/pretrain-study.js';
+import { runStudy } from '../study/run-study.js';
 import { readStudyMethod, studyPlan } from '../study/study-method.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
 import { openRunData } from '../training/data.js';
@@ -51,69 +51,18 @@ export async function studyPretrain(values: StudyPretrainValues, output: Output)
   await requireSameStudy(values, model, steps);
   const table = await PretrainRows.open(join(values.out, 'study.csv'));
 
+  const directory = join(values.out, 'runs');
+  await makeDirectory(directory);
   const write = () => writeStudyPage(values.out, table.rows, describe(values, model, steps));
-  const stopped = await withInterrupt(output, (signal) => runAll(study, entries, values.seeds, table, output, signal));
+  const stopped = await withInterrupt(output, (signal) =>
+    runStudy({ study, entries, seeds: values.seeds, table, directory, output, signal }),
+  );
   const page = await write();
   if (stopped) output.note('stopped; the same command goes on');
   else output.say(page.trim());
   output.say(`\ntables and charts: ${values.out}`);
   output.result({ interrupted: stopped, rows: table.rows });
   return stopped ? interrupted : 0;
-}
-
-/** All methods with the first seed, then with the next one: a study that is stopped early compares them all. */
-async function runAll(
-  study: PretrainStudy,
-  entries: readonly StudyEntry[],
-  seeds: readonly number[],
-  table: PretrainRows,
-  output: Output,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const quiet = new Output({ json: false, quiet: true, silent: true });
-  for (const count of seeds.keys()) {
-    const own = seeds.slice(0, count + 1);
-    for (const [index, entry] of entries.entries()) {
-      if (await isRepetition(study, entries.slice(0, index), entry, own[0], table, output)) continue;
-      for (let trial = nextTrial(entry.rates, own, table.of(entry.label)); trial; ) {
-        if (signal.aborted) return true;
-        const row = await study.train(entry, trial, quiet, signal);
-        if (!row) return true;
-        await table.add(row);
-        output.note(rowLine(row));
-        trial = nextTrial(entry.rates, own, table.of(entry.label));
-      }
-    }
-  }
-  return false;
-}
-
-/** Whether a method trains to the same bits as an earlier one, so that it need not be trained again; checked once. */
-async function isRepetition(
-  study: PretrainStudy,
-  earlier: readonly StudyEntry[],
-  entry: StudyEntry,
-  seed: number,
-  table: PretrainRows,
-  output: Output,
-): Promise<boolean> {
-  const own = table.of(entry.label);
-  if (own.length > 0) return own[0].sameAs !== '';
-  for (const reference of earlier) {
-    if (trainingOf(reference.plan) !== trainingOf(entry.plan)) continue;
-    const lr = bestRate(seed, table.of(reference.label));
-    const row = lr === undefined ? undefined : await study.repeats(reference, entry, { lr, seed });
-    if (!row) continue;
-    await table.add(row);
-    output.note(rowLine(row));
-    return true;
-  }
-  return false;
-}
-
-function rowLine({ method, lr, seed, loss, sameAs }: PretrainRow): string {
-  if (sameAs !== '') return `${method}: the losses of ${sameAs}`;
-  return `${method}, learning rate ${lr}, seed ${seed}: ${loss?.toFixed(4) ?? 'diverged'}`;
 }
 
 function stepsFor(
@@ -131,6 +80,7 @@ async function studyTokenizer(values: StudyPretrainValues, model: ModelChoice, o
   if (!tokenizer && !data.every((path) => path.endsWith('.bin'))) {
     const directory = join(out, 'tokenizer');
     const { vocabSize } = model.config;
+    await using _ = await FileLock.wait(join(out, 'tokenizer.lock'));
     if (!hasTokenizer(directory)) await tokenizerTrain({ ...values, vocabSize, kind: 'gpt2', out: directory }, output);
     tokenizer = await loadTokenizer(directory);
   }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { appendFile, readFile } from 'node:fs/promises';
 import { InputError } from '../../engine/index.js';
 import { replaceFileWith } from '../../models/index.js';
+import { FileLock } from '../../train/file-lock.js';
 import { csvLine, readCsv } from './csv.js';
 
 /** What one training of a pre-training study gave. */
@@ -28,44 +29,67 @@ const columns = [
   ...(['peak', 'savedPeak', 'secondsPerStep', 'sameAs'] as const),
 ];
 
-/** The table of a study on disk: a line is added as a training ends, so that nothing is lost when it is stopped. */
+/**
+ * The table of a study on disk: a line is added as a training ends, so that nothing is lost when it is stopped. Several
+ * processes may add to it.
+ */
 export class PretrainRows {
-  readonly rows: PretrainRow[];
   readonly #path: string;
+  #rows: readonly PretrainRow[] = [];
 
-  private constructor(path: string, rows: PretrainRow[]) {
+  private constructor(path: string) {
     this.#path = path;
-    this.rows = rows;
   }
 
   /**
-   * The rows that are there already.
+   * With the rows that are there already.
    *
    * @throws InputError where the file is no such table
    */
   static async open(path: string): Promise<PretrainRows> {
-    if (!existsSync(path)) {
-      await replaceFileWith(path, csvLine(columns));
-      return new PretrainRows(path, []);
-    }
+    const table = new PretrainRows(path);
+    await using _ = await table.#lock();
+    if (!existsSync(path)) await replaceFileWith(path, csvLine(columns));
+    await table.#mend();
+    await table.reload();
+    return table;
+  }
+
+  get rows(): readonly PretrainRow[] {
+    return this.#rows;
+  }
+
+  /** Reads what others have added. */
+  async reload(): Promise<void> {
+    const path = this.#path;
     const text = await readFile(path, 'utf8');
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
     if (!whole.startsWith(csvLine(columns))) {
       throw new InputError(`${path}: not the table of a pre-training study`, 'name another directory with --out');
     }
-    const rows = linesOf(whole, path).map((cells, index) => readRow(cells, `${path}, line ${index + 2}`));
-    // A line that a kill cut short is dropped, and its training done again.
-    if (whole !== text) await replaceFileWith(path, whole);
-    return new PretrainRows(path, rows);
+    this.#rows = linesOf(whole, path).map((cells, index) => readRow(cells, `${path}, line ${index + 2}`));
   }
 
   async add(row: PretrainRow): Promise<void> {
+    await using _ = await this.#lock();
+    await this.#mend();
     await appendFile(this.#path, csvLine(columns.map((column) => row[column])));
-    this.rows.push(row);
+    await this.reload();
+  }
+
+  /** A line that a kill cut short is dropped, and its training done again. */
+  async #mend(): Promise<void> {
+    const text = await readFile(this.#path, 'utf8');
+    const end = text.lastIndexOf('\n') + 1;
+    if (end < text.length && text.startsWith(csvLine(columns))) await replaceFileWith(this.#path, text.slice(0, end));
+  }
+
+  #lock(): Promise<AsyncDisposable> {
+    return FileLock.wait(`${this.#path}.lock`);
   }
 
   of(method: string): readonly PretrainRow[] {
-    return this.rows.filter((row) => row.method === method);
+    return this.#rows.filter((row) => row.method === method);
   }
 }
 

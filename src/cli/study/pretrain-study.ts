@@ -12,6 +12,7 @@ import type { RunData } from '../training/data.js';
 import { makeDirectory } from '../training/run-directory.js';
 import { chooseSettings } from '../training/settings.js';
 import { trainRun } from '../training/train-run.js';
+import { fileName } from './file-name.js';
 import type { PretrainRow } from './pretrain-rows.js';
 import type { Trial } from './rate-search.js';
 
@@ -66,7 +67,7 @@ export class PretrainStudy {
   async train({ label, plan }: StudyEntry, trial: Trial, output: Output, signal: AbortSignal) {
     const settings = this.#settings(plan, trial);
     const name = `${label} lr ${trial.lr} seed ${trial.seed}`;
-    const directory = join(this.#values.out, 'runs', name.replaceAll(/[^a-z0-9.-]+/gi, '-'));
+    const directory = join(this.#values.out, 'runs', fileName(name));
     await makeDirectory(directory);
     const options = {
       ...{ engine: this.#values.engine, threads: this.#values.threads, evalEvery: this.#values.evalEvery },

@@ -248,9 +248,11 @@ describe.skipIf(nativeMissing)(nativeTitle('a kill at any moment of saving leave
   it('the new one, even when the next save begins before anybody resumed', async () => {
     const directory = await stage('unsettled', files, true);
     await rename(join(directory, '.next', files[0]), join(directory, files[0]));
-    await using trainer = await open(compact, 'crash/unsettled', false);
-    vi.spyOn(trainer.engine, 'read').mockRejectedValue(new Error('killed here'));
-    await expect(trainer.save(directory)).rejects.toThrow('killed here');
+    {
+      await using trainer = await open(compact, 'crash/unsettled', false);
+      vi.spyOn(trainer.engine, 'read').mockRejectedValue(new Error('killed here'));
+      await expect(trainer.save(directory)).rejects.toThrow('killed here');
+    }
     await expectGoesOnFrom(5, 'unsettled');
   });
 });

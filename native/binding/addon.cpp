@@ -3,11 +3,12 @@
 //   run(handle, opCode) · write(handle, offset, values, bf16) · read(handle, offset, values, bf16) · peak(isa, threads) -> [f32, bf16]
 //   spillOpen(handle, directory, bytes) · spillClose(handle) · spillProbe(handle, bytes) -> bytes per second
 //   spillWrite(handle, offset, bytes, at) -> number · spillRead(handle, offset, bytes, at) -> number · spillWait(handle, number)
-//   stream(handle, bytes, reads, updates, writes)
+//   stream(handle, bytes, reads, updates, writes) · lock(descriptor) -> boolean
 // Handles are indices into a table that belongs to the JavaScript environment and are never used twice; every failure is a
 // JavaScript error with a `code`.
 #include <errno.h>
 #include <node_api.h>
+#include <sys/file.h>
 
 #include <cstring>
 #include <memory>
@@ -354,6 +355,19 @@ napi_value stream(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value lock(napi_env env, napi_callback_info info) {
+  const Arguments<1> given(env, info);
+  int32_t descriptor = -1;
+  if (!given.complete || !readInteger(env, given.values[0], descriptor)) {
+    return fail(env, "NATIVE_ARGUMENTS", "lock(descriptor)");
+  }
+  const bool taken = flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+  if (!taken && errno != EWOULDBLOCK) return fail(env, "LOCK_FAILED", strerror(errno));
+  napi_value result;
+  napi_get_boolean(env, taken, &result);
+  return result;
+}
+
 napi_value peak(napi_env env, napi_callback_info info) {
   const Arguments<2> given(env, info);
   int32_t threads = 0;
@@ -387,7 +401,7 @@ NAPI_MODULE_INIT() {
                    {"run", run},     {"write", write}, {"read", read},   {"peak", peak},
                    {"spillOpen", spillOpen},   {"spillClose", spillClose}, {"spillProbe", spillProbe},
                    {"spillWrite", spillWrite}, {"spillRead", spillRead},   {"spillWait", spillWait},
-                   {"stream", stream}};
+                   {"stream", stream},         {"lock", lock}};
   for (const auto& entry : functions) {
     napi_value function;
     if (napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.function, nullptr, &function) != napi_ok) return nullptr;

@@ -106,6 +106,11 @@ export async function settleCheckpoint(directory: string): Promise<void> {
  */
 export async function hasCheckpoint(directory: string): Promise<boolean> {
   await requireIdle(directory);
+  return findCheckpoint(directory);
+}
+
+/** The same for who trains there. */
+export async function findCheckpoint(directory: string): Promise<boolean> {
   await settleCheckpoint(directory);
   return existsSync(join(directory, stateFile));
 }

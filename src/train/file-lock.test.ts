@@ -1,75 +1,88 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../tests/support/temporary-directory.js';
+import { nativeMissing, nativeTitle } from '../../tests/support/training.js';
 import { FileLock } from './file-lock.js';
 
 const directory = temporaryDirectory();
-const written = (pid: number, host: string) => `${JSON.stringify({ pid, host })}\n`;
+/** A process that holds a lock until it is killed; resolves when it has it. */
+async function holder(path: string): Promise<ChildProcess> {
+  const module = join(import.meta.dirname, '../../dist/train/file-lock.js');
+  const code = `import { FileLock } from ${JSON.stringify(module)};
+    const lock = await FileLock.take(${JSON.stringify(path)});
+    console.log(lock instanceof FileLock);
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [text] = await once(child.stdout, 'data');
+  expect(String(text)).toBe('true\n');
+  return child;
+}
 
-describe('a lock on a file', () => {
-  let other: ChildProcess;
-  let pid: number;
-  beforeAll(async () => {
-    other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
-    await once(other, 'spawn');
-    pid = other.pid ?? 0;
-  });
-  afterAll(() => {
-    other.kill();
-  });
-
-  const path = (name: string, text?: string) => {
-    const file = join(directory, name);
-    if (text !== undefined) writeFileSync(file, text);
-    return file;
-  };
-
+describe.skipIf(nativeMissing !== undefined)(nativeTitle('a lock on a file'), () => {
   it('says who has it, and is gone afterwards', async () => {
-    const file = path('own');
+    const path = join(directory, 'own');
     {
-      await using lock = await FileLock.wait(file);
-      expect(lock).toBeInstanceOf(FileLock);
-      expect(readFileSync(file, 'utf8')).toBe(written(process.pid, hostname()));
+      await using _ = await FileLock.wait(path);
+      expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`);
     }
-    expect(existsSync(file)).toBe(false);
+    expect(existsSync(path)).toBe(false);
+    expect(await FileLock.holder(path)).toBeUndefined();
   });
 
-  it('is not to be had while another process has it, here or elsewhere', async () => {
-    const [here, elsewhere] = [written(pid, hostname()), written(process.pid, 'another.example')];
-    expect(await FileLock.take(path('here', here))).toEqual({ pid, host: hostname() });
-    expect(await FileLock.holder(path('here'))).toEqual({ pid, host: hostname() });
-    expect(await FileLock.take(path('elsewhere', elsewhere))).toMatchObject({ host: 'another.example' });
-    expect(readFileSync(path('here'), 'utf8') + readFileSync(path('elsewhere'), 'utf8')).toBe(here + elsewhere);
+  it('is not to be had twice, not even in one process', async () => {
+    const path = join(directory, 'twice');
+    await using _ = await FileLock.wait(path);
+    expect(await FileLock.take(path)).toEqual({ pid: process.pid });
+    expect(await FileLock.holder(path)).toEqual({ pid: process.pid });
   });
 
-  it.each(['', 'not a lock', `{"pid":${'9'.repeat(400)},"host":"${hostname()}"}\n`])(
-    'is free where the file says nothing of use: %j',
-    async (text) => {
-      expect(await FileLock.take(path('unreadable', text))).toBeInstanceOf(FileLock);
-    },
-  );
-
-  it('is free when its process has ended', async () => {
-    const short = spawn(process.execPath, ['-e', '']);
-    await once(short, 'close');
-    expect(await FileLock.take(path('left', written(short.pid ?? 0, hostname())))).toBeInstanceOf(FileLock);
+  it('is not to be had while another process has it, and is free when that is killed', async () => {
+    const path = join(directory, 'killed');
+    const other = await holder(path);
+    expect(await FileLock.take(path)).toEqual({ pid: other.pid });
+    other.kill('SIGKILL');
+    await once(other, 'close');
+    expect(existsSync(path)).toBe(true);
+    expect(await FileLock.holder(path)).toBeUndefined();
+    await using lock = await FileLock.wait(path);
+    expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`);
+    expect(lock).toBeInstanceOf(FileLock);
   });
 
   it('can be waited for', async () => {
-    const file = path('waited', written(pid, hostname()));
-    let free = false;
-    const waiting = FileLock.wait(file).then((lock) => {
-      expect(free).toBe(true);
-      return lock;
+    const path = join(directory, 'waited');
+    const other = await holder(path);
+    const told: unknown[] = [];
+    const waiting = FileLock.wait(path, (one) => {
+      told.push(one);
+      other.kill();
     });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    free = true;
-    rmSync(file);
     await using lock = await waiting;
     expect(lock).toBeInstanceOf(FileLock);
+    expect(told).toEqual([{ pid: other.pid }]);
+  });
+
+  it('goes to one of many that want it at a time', async () => {
+    const path = join(directory, 'many');
+    let holders = 0;
+    const most: number[] = [];
+    const want = async () => {
+      await using _ = await FileLock.wait(path);
+      holders += 1;
+      most.push(holders);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      holders -= 1;
+    };
+    await Promise.all(Array.from({ length: 8 }, want));
+    expect(most).toEqual(Array(8).fill(1));
+  });
+
+  it('is refused where there can be no file', async () => {
+    writeFileSync(join(directory, 'file'), '');
+    await expect(FileLock.take(join(directory, 'file', 'lock'))).rejects.toThrow(/file\/lock: cannot be written/);
+    expect(await FileLock.holder(join(directory, 'file', 'lock'))).toBeUndefined();
   });
 });

@@ -1,84 +1,114 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { rmSync } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lockDescriptor } from '../engine/native/index.js';
+import { SaveError } from '../models/index.js';
 import { isSystemError } from '../models/save-file.js';
 
-/** The process that holds a lock. */
+/** The process that has a lock, as far as it said so. */
 export interface LockHolder {
-  readonly pid: number;
-  readonly host: string;
+  readonly pid: number | undefined;
 }
 
 /**
- * The right of one process to work on something that others might work on too: a file with its number, removed when the
- * lock is disposed of. That of a process that died counts for nothing.
+ * The right to work on something that other processes might work on too: a locked file with the process's number in it, removed
+ * when the lock is disposed of. The system takes the lock from a process that ends, however it ends.
  */
 export class FileLock implements AsyncDisposable {
   readonly #path: string;
+  readonly #file: FileHandle;
 
-  private constructor(path: string) {
+  private constructor(path: string, file: FileHandle) {
     this.#path = path;
+    this.#file = file;
   }
 
-  /** @returns the holder, where there is one */
+  /**
+   * @returns the holder, where there is one
+   * @throws SaveError if there can be no such file
+   */
   static async take(path: string): Promise<FileLock | LockHolder> {
-    for (;;) {
+    // Who only looks whether a lock is free has it for a moment.
+    for (let patience = 2; ; ) {
+      const file = await openFor(path, 'a+');
       try {
-        await writeFile(path, `${JSON.stringify({ pid: process.pid, host: hostname() })}\n`, { flag: 'wx' });
-        return new FileLock(path);
+        if (lockDescriptor(file.fd)) {
+          if (await isAt(path, file)) {
+            await file.truncate();
+            await file.write(`${process.pid}\n`);
+            return new FileLock(path, file);
+          }
+          // The one before removed it in between.
+          await file.close();
+          continue;
+        }
+        patience -= 1;
+        const holder = await holderIn(file);
+        await file.close();
+        if (patience === 0) return holder;
       } catch (error) {
-        if (!isSystemError(error) || error.code !== 'EEXIST') throw error;
+        await file.close();
+        throw isSystemError(error) ? new SaveError(`${path}: cannot be written: ${error.message}`) : error;
       }
-      const holder = await readHolder(path);
-      if (holder === 'gone') continue;
-      if (holder && isAlive(holder)) return holder;
-      await rm(path, { force: true });
+      await sleep(20);
     }
   }
 
-  /** Another process that holds it. */
+  /** Who has it, without taking it. */
   static async holder(path: string): Promise<LockHolder | undefined> {
-    const holder = await readHolder(path);
-    return holder && holder !== 'gone' && isAlive(holder) ? holder : undefined;
+    let file: FileHandle;
+    try {
+      file = await open(path, 'r');
+    } catch (error) {
+      // Where there is no file, nobody has it; one that may not be read is found out about by who writes.
+      if (isSystemError(error)) return undefined;
+      throw error;
+    }
+    try {
+      return lockDescriptor(file.fd) ? undefined : await holderIn(file);
+    } finally {
+      await file.close();
+    }
   }
 
-  /** Waits for it; for what takes a moment only. */
-  static async wait(path: string): Promise<FileLock> {
-    for (;;) {
+  /**
+   * Waits for it.
+   *
+   * @param onWait told once, where it takes more than a moment
+   */
+  static async wait(path: string, onWait?: (holder: LockHolder) => void): Promise<FileLock> {
+    for (let tries = 1; ; tries++) {
       const lock = await FileLock.take(path);
       if (lock instanceof FileLock) return lock;
-      await sleep(10);
+      if (tries === 20) onWait?.(lock);
+      await sleep(20);
     }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return rm(this.#path, { force: true });
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Removed while it is still ours: who opened it meanwhile sees that it is gone.
+    rmSync(this.#path, { force: true });
+    await this.#file.close();
   }
 }
 
-async function readHolder(path: string): Promise<LockHolder | 'gone' | undefined> {
-  // A file that has just been made may not have its text yet.
-  for (const patience of [20, 200]) {
-    const text = await readFile(path, 'utf8').catch((error: unknown) => {
-      if (isSystemError(error) && error.code === 'ENOENT') return undefined;
-      throw error;
-    });
-    if (text === undefined) return 'gone';
-    const [, pid, host] = /^\{"pid":(\d+),"host":"(.*)"\}\n$/.exec(text) ?? [];
-    if (pid !== undefined) return { pid: Number(pid), host };
-    await sleep(patience);
-  }
-  return undefined;
-}
-
-/** Of processes elsewhere nothing is known. One with our own number is gone: a container gives its processes the same ones again. */
-function isAlive({ pid, host }: LockHolder): boolean {
-  if (host !== hostname()) return true;
-  if (pid === process.pid) return false;
+async function openFor(path: string, flags: string): Promise<FileHandle> {
   try {
-    process.kill(pid, 0);
-    return true;
+    return await open(path, flags);
   } catch (error) {
-    return isSystemError(error) && error.code === 'EPERM';
+    if (!isSystemError(error)) throw error;
+    throw new SaveError(`${path}: cannot be written: ${error.message}`, 'name another directory', error);
   }
+}
+
+/** Whether this is the file that has the path now. */
+async function isAt(path: string, file: FileHandle): Promise<boolean> {
+  const own = await file.stat();
+  const there = await stat(path).catch(() => undefined);
+  return there?.ino === own.ino && there.dev === own.dev;
+}
+
+async function holderIn(file: FileHandle): Promise<LockHolder> {
+  const [, pid] = /^(\d{1,10})\n$/.exec(await file.readFile('utf8')) ?? [];
+  return { pid: pid === undefined ? undefined : Number(pid) };
 }

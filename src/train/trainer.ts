@@ -18,7 +18,7 @@ import {
   predict,
   TrainingProgram,
 } from '../plan/index.js';
-import { type Checkpointed, hasCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.js';
+import { type Checkpointed, findCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { lockDirectory } from './directory-lock.js';
 import { type Evaluation, meanLoss } from './evaluate.js';
 import { availableBytes } from './resident-memory.js';
@@ -131,8 +131,8 @@ export class Trainer implements AsyncDisposable {
       await trainer.#start();
       return trainer;
     } catch (error) {
-      engine.dispose();
       await lock?.[Symbol.asyncDispose]();
+      engine.dispose();
       throw error;
     }
   }
@@ -201,10 +201,10 @@ export class Trainer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lock?.[Symbol.asyncDispose]();
     this.#program[Symbol.dispose]();
     this.model[Symbol.dispose]();
     this.engine.dispose();
-    await this.#lock?.[Symbol.asyncDispose]();
   }
 
   get #checkpointed(): Checkpointed {
@@ -214,7 +214,7 @@ export class Trainer implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { settings, data, directory, resume } = this.#options;
-    const resumed = resume && directory !== undefined && (await hasCheckpoint(directory));
+    const resumed = resume && directory !== undefined && (await findCheckpoint(directory));
     // A checkpoint of adapters holds those alone: what they are added to is made first.
     if (!resumed || this.model instanceof AdaptedModel) await this.#fillWeights();
     if (resumed) {

@@ -174,6 +174,20 @@ describe('a run that is cut off', () => {
 describe('compact compare', () => {
   const { directory, common } = workshop();
 
+  it('clears nothing unless it may clear all', async () => {
+    const options = ['compare', ...common, '--steps', '4', '--out', 'kept'];
+    await compactJson(directory, ...options, '--methods', 'lean');
+    const weights = () => readFileSync(join(directory, 'kept', 'lean', 'model.safetensors'));
+    const before = weights();
+    const busy = start(directory, 'pretrain', ...common, '--steps', '100000', '--out', 'kept/full');
+    await untilStep(busy, join(directory, 'kept', 'full'), 2);
+    const { error } = await refusal(2, directory, ...options, '--methods', 'lean,full', '--overwrite');
+    busy.process.kill('SIGKILL');
+    await busy.outcome;
+    expect(error).toMatch(/full: process \d+ trains there/);
+    expect(weights().equals(before)).toBe(true);
+  });
+
   it('trains all methods from the same start on the same batches', async () => {
     const result = await compactJson(
       directory,

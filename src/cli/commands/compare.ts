@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tokenizer } from '../../data/index.js';
@@ -39,7 +38,9 @@ export async function compare(values: CompareValues, output: Output): Promise<nu
   const model = { ...chosen, config: withSpecialTokens(chosen.config, tokenizer) };
   const drafts = await draftRuns(values, model);
   const story = planStory(values, tokenizer, drafts[0].settings.sequenceLength);
-  for (const { directory } of drafts) await clearDirectory(directory, values.overwrite);
+  // None is cleared before all may be.
+  for (const { directory } of drafts) await requireReplaceable(directory, values.overwrite);
+  for (const { directory } of drafts) await clearDirectory(directory);
 
   const runs: RunSummary[] = [];
   // All runs read the same windows in the same order: they have model, batch, length and seed in common.
@@ -81,16 +82,13 @@ async function draftRuns(values: CompareValues, { config }: ModelChoice): Promis
   return drafts;
 }
 
-async function clearDirectory(directory: string, overwrite: boolean): Promise<void> {
-  if (existsSync(directory) && (await hasCheckpoint(directory))) {
-    if (!overwrite) {
-      throw new InputError(
-        `${directory}: holds a run already`,
-        'add --overwrite, or name another directory with --out',
-      );
-    }
-    await rm(directory, { recursive: true });
-  }
+async function requireReplaceable(directory: string, overwrite: boolean): Promise<void> {
+  if (!(await hasCheckpoint(directory)) || overwrite) return;
+  throw new InputError(`${directory}: holds a run already`, 'add --overwrite, or name another directory with --out');
+}
+
+async function clearDirectory(directory: string): Promise<void> {
+  if (await hasCheckpoint(directory)) await rm(directory, { recursive: true });
   await prepareRunDirectory(directory, false);
 }
 

@@ -13,7 +13,7 @@ import { DataBySeed } from '../study/data-by-seed.js';
 import { usualStudyMethods } from '../study/pretrain-methods.js';
 import { writeStudyPage } from '../study/pretrain-page.js';
 import { PretrainRows } from '../study/pretrain-rows.js';
-import { PretrainStudy } from '../study/pretrain-study.js';
+import { PretrainStudy, type StudyEntry } from '../study/pretrain-study.js';
 import { runStudy } from '../study/run-study.js';
 import { readStudyMethod, studyPlan } from '../study/study-method.js';
 import { chooseTokenizer, requireFittingTokenizer } from '../tokenizer-choice.js';
@@ -53,10 +53,11 @@ export async function studyPretrain(values: StudyPretrainValues, output: Output)
 
   const directory = join(values.out, 'runs');
   await makeDirectory(directory);
-  const write = () => writeStudyPage(values.out, table.rows, describe(values, model, steps));
+  const write = () => writeStudyPage(values.out, table.rows, describe(values, model, steps, entries));
   const stopped = await withInterrupt(output, (signal) =>
     runStudy({ study, entries, seeds: values.seeds, table, directory, output, signal }),
   );
+  await table.reload();
   const page = await write();
   if (stopped) output.note('stopped; the same command goes on');
   else output.say(page.trim());
@@ -80,12 +81,16 @@ async function studyTokenizer(values: StudyPretrainValues, model: ModelChoice, o
   if (!tokenizer && !data.every((path) => path.endsWith('.bin'))) {
     const directory = join(out, 'tokenizer');
     const { vocabSize } = model.config;
-    await using _ = await FileLock.wait(join(out, 'tokenizer.lock'));
+    await using _ = hasTokenizer(directory) ? undefined : await waitForTokenizer(out, output);
     if (!hasTokenizer(directory)) await tokenizerTrain({ ...values, vocabSize, kind: 'gpt2', out: directory }, output);
     tokenizer = await loadTokenizer(directory);
   }
   if (tokenizer) requireFittingTokenizer(tokenizer, model.config.vocabSize, true);
   return tokenizer;
+}
+
+function waitForTokenizer(out: string, output: Output): Promise<FileLock> {
+  return FileLock.wait(join(out, 'tokenizer.lock'), () => output.note('another process trains the tokenizer'));
 }
 
 /** Rows are comparable only where everything but method, rate and seed is the same. */
@@ -102,6 +107,7 @@ async function requireSameStudy(values: StudyPretrainValues, { config }: ModelCh
     2,
   )}\n`;
   const path = join(values.out, 'study.json');
+  await using _ = await FileLock.wait(`${path}.lock`);
   if (!existsSync(path)) return replaceFileWith(path, text);
   if ((await readFile(path, 'utf8')) === text) return;
   throw new InputError(
@@ -114,11 +120,13 @@ function describe(
   { data, val, valFraction, batch, accumulate, seq, seeds, lrs, ...values }: StudyPretrainValues,
   model: ModelChoice,
   steps: number,
+  entries: readonly StudyEntry[],
 ) {
   const parameters = countParameters(model.config);
   const tokens = steps * batch * accumulate * chooseSequenceLength(seq, model.config);
   return {
     model: model.name,
+    methods: entries.map(({ label }) => label),
     ...{ parameters, steps, tokens, seeds, lrs, clip: values.clip, schedule: values.schedule },
     data: data.join(', '),
     heldOut: val ? val.join(', ') : `the last ${valFraction} of it`,

@@ -20,7 +20,7 @@ const rows = [
 
 describe('the page of a pre-training study', () => {
   it('has each method at its best rate, leaves out what diverged everywhere', () => {
-    const results = studyResults(rows, 0);
+    const results = studyResults(rows, 0, ['full']);
     expect(results.map(({ method, lr, losses }) => [method, lr, [...losses]])).toEqual([
       [
         'full',
@@ -49,8 +49,13 @@ describe('the page of a pre-training study', () => {
     ]);
   });
 
+  it('has them in the order in which they were asked for, whichever ended first', () => {
+    const results = studyResults(rows.toReversed(), 0, ['lean', 'galore', 'full']);
+    expect(results.map(({ method }) => method)).toEqual(['lean', 'full', 'compact']);
+  });
+
   it('compares seed by seed, best first; a repetition has its own bytes', () => {
-    const [, , first, second, third] = studyTable(studyResults(rows, 0), 'full').split('\n');
+    const [, , first, second, third] = studyTable(studyResults(rows, 0, ['full']), 'full').split('\n');
     expect(first).toContain('| `compact` | 1.875 ± 0.530 | 2 | -0.375 ± 0.177 | 0.008 | 2.00 MiB |');
     expect(second).toContain('| `full` | 2.250 ± 0.354 | 2 | +0.000 ± 0.000 |');
     expect(third).toContain('| `lean` (the bits of `full`) | 2.250 ± 0.354 | 2 | +0.000 ± 0.000 | 0.002 | 1.00 MiB |');

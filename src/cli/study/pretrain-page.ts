@@ -15,6 +15,8 @@ export interface StudyDescription {
   readonly batch: string;
   readonly data: string;
   readonly heldOut: string;
+  /** Labels, in the order in which they were asked for; the first is what others are compared with. */
+  readonly methods: readonly string[];
   readonly seeds: readonly number[];
   readonly lrs: readonly number[];
   readonly schedule: string;
@@ -34,10 +36,19 @@ export interface StudyResult {
   readonly sameAs: string | undefined;
 }
 
-/** The best learning rate of each method that ended well at one of them, and what it gave, in the order of the rows. */
-export function studyResults(rows: readonly PretrainRow[], firstSeed: number): readonly StudyResult[] {
-  const methods = [...new Set(rows.map(({ method }) => method))];
-  return methods.flatMap((method): StudyResult[] => {
+/**
+ * The best learning rate of each method that ended well at one of them, and what it gave.
+ *
+ * @param first methods that come first, in this order: that of the rows is the one in which processes happened to end
+ */
+export function studyResults(
+  rows: readonly PretrainRow[],
+  firstSeed: number,
+  first: readonly string[],
+): readonly StudyResult[] {
+  const trained = new Set(rows.map(({ method }) => method));
+  const methods = new Set([...first.filter((method) => trained.has(method)), ...trained]);
+  return [...methods].flatMap((method): StudyResult[] => {
     const own = rows.filter((row) => row.method === method);
     const repeats = own.find(({ sameAs }) => sameAs !== '');
     const trained = repeats ? rows.filter((row) => row.method === repeats.sameAs) : own;
@@ -102,7 +113,7 @@ export async function writeStudyPage(
   rows: readonly PretrainRow[],
   description: StudyDescription,
 ): Promise<string> {
-  const results = studyResults(rows, description.seeds[0]);
+  const results = studyResults(rows, description.seeds[0], description.methods);
   const reference = results[0]?.method ?? '';
   const points = results.map(({ method: name, losses, peak }) => ({ name, losses: [...losses.values()], peak }));
   const charts = await studyCharts(points, reference, 'held-out loss, nats per token');

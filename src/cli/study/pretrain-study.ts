@@ -60,14 +60,14 @@ export class PretrainStudy {
   }
 
   /**
-   * Trains once; a run that was stopped goes on. Its directory is removed when it is over: the row is what is kept.
+   * Trains once; a run that was stopped goes on.
    *
    * @returns undefined where the signal stopped it
    */
   async train({ label, plan }: StudyEntry, trial: Trial, output: Output, signal: AbortSignal) {
     const settings = this.#settings(plan, trial);
-    const name = `${label} lr ${trial.lr} seed ${trial.seed}`;
-    const directory = join(this.#values.out, 'runs', fileName(name));
+    const name = nameOf(label, trial);
+    const directory = this.#directoryOf(label, trial);
     await makeDirectory(directory);
     const options = {
       ...{ engine: this.#values.engine, threads: this.#values.threads, evalEvery: this.#values.evalEvery },
@@ -95,8 +95,16 @@ export class PretrainStudy {
       output.note(`${name}: ${error.message}`);
       row = await this.#diverged(label, trial, settings);
     }
-    await rm(directory, { recursive: true });
     return row;
+  }
+
+  /** Removes what a training left: its row is what is kept. */
+  async clear({ label }: StudyEntry, trial: Trial): Promise<void> {
+    await rm(this.#directoryOf(label, trial), { recursive: true });
+  }
+
+  #directoryOf(label: string, trial: Trial): string {
+    return join(this.#values.out, 'runs', fileName(nameOf(label, trial)));
   }
 
   /**
@@ -149,4 +157,8 @@ export class PretrainStudy {
   #predictionRequest(settings: TrainingSettings) {
     return { ...settings, threads: threadsOf(this.#values), clip: settings.clip ?? undefined };
   }
+}
+
+function nameOf(label: string, { lr, seed }: Trial): string {
+  return `${label} lr ${lr} seed ${seed}`;
 }

@@ -66,6 +66,7 @@ async function advance(run: StudyRun, entry: StudyEntry, seeds: readonly number[
     const row = await study.train(entry, trial, quiet, signal);
     if (!row) return 'stopped';
     await table.add(row);
+    await study.clear(entry, trial);
     output.note(rowLine(row));
   }
 }

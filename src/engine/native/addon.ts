@@ -42,6 +42,8 @@ export interface NativeAddon {
    * read and rewritten, then those written.
    */
   stream(handle: NativeHandle, bytes: number, reads: number, updates: number, writes: number): void;
+  /** Whether an open file is this descriptor's alone from now on (flock), until it is closed or the process ends; LOCK_FAILED. */
+  lock(descriptor: number): boolean;
   /** GFLOP/s of so many simultaneous threads in registers, f32 and bf16; 0 where there is no such instruction. */
   peak(isa: Isa, threads: number): readonly [f32: number, bf16: number];
 }

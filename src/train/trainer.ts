@@ -303,12 +303,12 @@ function checkSettings({ sequenceLength, config }: TrainingSettings): void {
 
 function refuseTooLarge({ arenaBytes, memory }: Prediction, budget: number | undefined): void {
   const hint = 'lower --batch or --seq, or choose a method that keeps less (compact plan --compare shows them)';
-  const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-  if (budget !== undefined && memory.peak > budget) {
-    throw new InputError(`the plan needs ${mebibytes(memory.peak)}, the budget is ${mebibytes(budget)}`, hint);
-  }
-  const available = availableBytes();
-  if (arenaBytes > available) {
-    throw new InputError(`the plan needs ${mebibytes(arenaBytes)}, only ${mebibytes(available)} are free`, hint);
-  }
+  const refuse = (needed: number, given: number, sentence: (size: string) => string) => {
+    if (needed <= given) return;
+    const [unit, size] = needed < 2 ** 25 ? ['KiB', 2 ** 10] : ['MiB', 2 ** 20];
+    const said = sentence(`${Math.floor(given / size)} ${unit}`);
+    throw new InputError(`the plan needs ${Math.ceil(needed / size)} ${unit}, ${said}`, hint);
+  };
+  if (budget !== undefined) refuse(memory.peak, budget, (size) => `the budget is ${size}`);
+  refuse(arenaBytes, availableBytes(), (size) => `only ${size} are free`);
 }

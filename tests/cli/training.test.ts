@@ -145,6 +145,23 @@ describe('a run that is cut off', () => {
     await expectSameAsWhole(name);
   });
 
+  it('has the learning rate and the scale of the sketches that a budget chose', async () => {
+    const run = ['pretrain', ...common, '--steps', '3', '--seq', '32'];
+    const budget = ['--allow', 'sketch', '--memory'];
+    const { hint } = await refusal(2, directory, ...run, ...budget, '1KiB', '--out', 'none');
+    const [, least] = /raise --memory to (\d+KiB)/.exec(hint ?? '') ?? [];
+    const losses = async (...options: readonly string[]) =>
+      runResult.parse(await compactJson(directory, ...run, ...options)).losses;
+    const chosen = await losses(...budget, least, '--out', 'by-budget');
+    const plan = z.object({ sketches: z.object({ scale: z.number() }) });
+    const planOf = (name: string) =>
+      plan.parse(JSON.parse(readFileSync(join(directory, name, 'plan.json'), 'utf8'))).sketches.scale;
+    expect(planOf('by-budget')).toBe(0.25);
+    expect(await losses('--plan', 'by-budget/plan.json', '--out', 'by-plan')).toEqual(chosen);
+    await losses(...budget, least, '--scale', '0.5', '--out', 'by-scale');
+    expect(planOf('by-scale')).toBe(0.5);
+  });
+
   it('has its directory to itself', async () => {
     const name = 'busy';
     const running = start(directory, ...options, '--steps', '100000', '--out', name);

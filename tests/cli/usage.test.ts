@@ -190,6 +190,10 @@ describe('compact plan', () => {
     const some = await refusal(2, directory, 'plan', ...shape, '--method', 'lean', '--memory', '900MiB');
     expect(some.error).toMatch(/^the plan needs .* the budget is 900 MiB$/);
     expect(some.hint).toContain('--method compact');
+    // Methods that the other options exclude are not among what is proposed, and refuse nothing.
+    const block = await refusal(2, directory, 'plan', ...shape, '--save-mode', 'block', '--memory', '600MiB');
+    expect(block.error).toMatch(/^the plan needs .* the budget is 600 MiB$/);
+    expect(block.hint).not.toContain('msnorm');
     const none = await refusal(2, directory, 'plan', '--model', 'llama-7b', '--method', 'lean', '--memory', '1GiB');
     expect(none.hint).toContain('the least is');
     const impossible = await refusal(2, directory, 'plan', ...shape, '--memory', '600MiB');

@@ -1,4 +1,4 @@
-import { InputError } from '../../engine/index.js';
+import { CompactError, InputError } from '../../engine/index.js';
 import {
   dominatedChoices,
   formPrices,
@@ -128,21 +128,31 @@ async function comparePlans(
   });
 }
 
-/** Every method by itself, and those that go well together, as far as they suit the model and the step. */
-function plansOf(
+/** Every method by itself, and those that go well together, as far as they suit the model, the step and the options. */
+async function* plansOf(
   values: PlanValues,
   model: ModelChoice,
   sequenceLength: number,
-): readonly { readonly name: string; readonly request: PredictionRequest }[] {
-  const combinations = [...Object.keys(methods), 'compact,checkpoint', 'compact-shared,checkpoint'];
-  return combinations.flatMap((name) => {
-    const document = planAmongOthers(name.split(','), values, model.config);
+): AsyncGenerator<{ readonly name: string; readonly request: PredictionRequest }> {
+  for (const name of [...Object.keys(methods), 'compact,checkpoint', 'compact-shared,checkpoint']) {
+    const document = await unlessRefused(() => planAmongOthers(name.split(','), values, model.config));
+    if (!document) continue;
     // A fused update cannot do what needs all gradients at once.
-    if (document.update === 'fused' && (values.accumulate > 1 || values.clip !== undefined)) return [];
+    if (document.update === 'fused' && (values.accumulate > 1 || values.clip !== undefined)) continue;
     // A norm with a β cannot become part of the next weights.
-    if (model.config.modelType !== 'llama' && document.slots.some(({ form }) => form === 'shared-norm')) return [];
-    return [{ name, request: requestFor(document, values, model, sequenceLength) }];
-  });
+    if (model.config.modelType !== 'llama' && document.slots.some(({ form }) => form === 'shared-norm')) continue;
+    yield { name, request: requestFor(document, values, model, sequenceLength) };
+  }
+}
+
+/** Undefined for what is refused, where nobody asked for it by itself. */
+async function unlessRefused<T>(make: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await make();
+  } catch (error) {
+    if (error instanceof CompactError) return undefined;
+    throw error;
+  }
 }
 
 async function predictAll(
@@ -152,8 +162,9 @@ async function predictAll(
 ): Promise<readonly PlannedMethod[]> {
   const rates = await ratesFor(values, threadsOf(values));
   const planned: PlannedMethod[] = [];
-  for (const { name, request } of plansOf(values, model, sequenceLength)) {
-    const prediction = await predict(request);
+  for await (const { name, request } of plansOf(values, model, sequenceLength)) {
+    const prediction = await unlessRefused(() => predict(request));
+    if (!prediction) continue;
     planned.push({ name, plan: request.plan, prediction, seconds: stepSeconds(prediction, rates) });
   }
   return planned;
@@ -169,11 +180,12 @@ async function refuseOverBudget(
   if (budget === undefined || memory.peak <= budget) return;
   const pricer = new Pricer(await ratesFor(values, threadsOf(values)));
   const priced: { readonly name: string; readonly peak: number }[] = [];
-  for (const { name, request } of plansOf(values, model, sequenceLength)) {
-    priced.push({ name, peak: (await pricer.price(request)).peak });
+  for await (const { name, request } of plansOf(values, model, sequenceLength)) {
+    const price = await unlessRefused(() => pricer.price(request));
+    if (price) priced.push({ name, peak: price.peak });
   }
   const fitting = priced.filter(({ peak }) => peak <= budget);
-  const least = priced.reduce((a, b) => (b.peak < a.peak ? b : a));
+  const [least] = priced.toSorted((a, b) => a.peak - b.peak);
   throw new InputError(
     `the plan needs ${formatBytes(memory.peak)}, the budget is ${formatBytes(budget)}`,
     fitting.length > 0

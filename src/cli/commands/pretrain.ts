@@ -21,7 +21,7 @@ import {
   runResult,
   withEarlierMeasurements,
 } from '../training/run-summary.js';
-import { chooseSettings } from '../training/settings.js';
+import { chooseSettings, defaultLearningRate } from '../training/settings.js';
 import { withSpecialTokens } from '../training/special-tokens.js';
 import { type RunRequest, trainRun } from '../training/train-run.js';
 
@@ -64,7 +64,7 @@ async function settle(draft: TrainingSettings, values: PretrainValues, output: O
   const request = { ...draft, threads: threadsOf(values), clip: draft.clip ?? undefined };
   // The choice stands for the whole run, even where kernels have been measured anew since.
   const earlier = values.resume && choosesByMemory(values) ? await checkpointedChoice(values.out) : undefined;
-  if (earlier) return { ...draft, ...earlier };
+  if (earlier) return withRateFor(values, { ...draft, ...earlier });
   if (values.allow?.includes('offload') && values.offloadDir === undefined) {
     throw new InputError('--allow offload needs a directory for what goes there', 'add --offload-dir <dir>');
   }
@@ -75,7 +75,13 @@ async function settle(draft: TrainingSettings, values: PretrainValues, output: O
   }
   output.note(fittedLine(fitted));
   const { plan, batch, accumulate } = fitted.request;
-  return { ...draft, plan, batch, accumulate };
+  return withRateFor(values, { ...draft, plan, batch, accumulate });
+}
+
+/** A budget may have chosen sketches, whose updates are smaller. */
+function withRateFor({ lr }: PretrainValues, settings: TrainingSettings): TrainingSettings {
+  const learningRate = lr ?? defaultLearningRate(settings.plan);
+  return { ...settings, schedule: { ...settings.schedule, learningRate } };
 }
 
 function noteUnusedWeights({ directory, name }: ModelChoice, { init, resume }: PretrainValues, output: Output): void {

@@ -52,16 +52,25 @@ export async function fitPlan(request: PredictionRequest, options: FitOptions): 
   const tiers = preparePaths(request, options.allow, pricer);
   const fastestSeconds = (await tiers[0][0].paths[0].climb.fastest()).seconds;
   let best: Finished | undefined;
+  const near = new Set([tiers[0], tiers[tiers.length - 1]]);
   for (const tier of tiers) {
     // Whether anything fits is sooner known than what is best of it.
     if (!best && !(await mayFit(tier, options.budget))) continue;
     const found = await fitAmong(tier, options.budget, pricer);
+    if (!found) near.add(tier);
     if (found && (!best || found.seconds * exactTolerance < best.seconds)) best = found;
     if (best && best.seconds <= exactTolerance * fastestSeconds) break;
   }
-  best ??= await finish(await smallest(tiers[tiers.length - 1]));
+  best ??= await leastOf([...near]);
   if (best.prediction.arenaBytes <= options.budget) return { ...best, fastestSeconds };
   throw tooSmall(best.prediction.arenaBytes, options);
+}
+
+/** The smallest plan of these tiers: a coarser one need not be smaller, since restoring takes room too. */
+async function leastOf(tiers: readonly (readonly Chain[])[]): Promise<Finished> {
+  const least: Finished[] = [];
+  for (const tier of tiers) least.push(await finish(await smallest(tier)));
+  return least.reduce((a, b) => (b.prediction.arenaBytes < a.prediction.arenaBytes ? b : a));
 }
 
 /** How much longer than without recomputing a plan may take before coarser ones are looked at, or than a coarser one. */

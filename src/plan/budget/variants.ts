@@ -1,5 +1,6 @@
 import type { Form } from '../../keep/index.js';
 import { isRestorable, isSketchForm } from '../../keep/index.js';
+import { blockMatrices } from '../block-scales.js';
 import type { PredictionRequest } from '../dry-run.js';
 import { offloadedInputRules } from '../form-rules.js';
 import { type MemoryPlan, usualLossChunk } from '../memory-plan.js';
@@ -94,7 +95,9 @@ function plansOf(plan: MemoryPlan, layers: number, allow: ReadonlySet<Allowance>
 }
 
 function withSketches(plan: MemoryPlan, method: 'compact-down' | 'compact', layers: number): MemoryPlan {
-  const compact = makePlan([method], { layers });
+  // α that was asked for is that of what is sketched, too.
+  const asked = plan.updateScales.findLast(({ match }) => match === blockMatrices)?.scale;
+  const compact = makePlan([method], { layers, ...(asked !== undefined && { scale: asked }) });
   return {
     ...plan,
     methods: [...plan.methods, method],

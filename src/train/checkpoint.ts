@@ -13,6 +13,7 @@ import {
   weightsFile,
   writeSafetensors,
 } from '../models/index.js';
+import { isSystemError } from '../models/save-file.js';
 import { parsePlan } from '../plan/index.js';
 import { requireIdle } from './directory-lock.js';
 import type { TrainingSettings } from './settings.js';
@@ -79,11 +80,6 @@ export async function saveCheckpoint(directory: string, from: Checkpointed, stat
     }
     throw isSystemError(error) ? new SaveError(`${directory}: cannot be written: ${error.message}`) : error;
   }
-}
-
-/** Whether the operating system refused a call, as opposed to an error in our own code. */
-function isSystemError(error: unknown): error is Error {
-  return error instanceof Error && 'syscall' in error;
 }
 
 /** Brings a run directory to one consistent checkpoint: finishes a complete staged one, drops an incomplete one. */

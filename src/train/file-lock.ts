@@ -30,7 +30,9 @@ export class FileLock implements AsyncDisposable {
   static async take(path: string): Promise<FileLock | LockHolder> {
     // Who only looks whether a lock is free has it for a moment.
     for (let patience = 2; ; ) {
-      const file = await openFor(path, 'a+');
+      const file = await open(path, 'a+').catch((error: unknown) => {
+        throw unwritable(path, error);
+      });
       try {
         if (lockDescriptor(file.fd)) {
           if (await isAt(path, file)) {
@@ -48,7 +50,7 @@ export class FileLock implements AsyncDisposable {
         if (patience === 0) return holder;
       } catch (error) {
         await file.close();
-        throw isSystemError(error) ? new SaveError(`${path}: cannot be written: ${error.message}`) : error;
+        throw unwritable(path, error);
       }
       await sleep(20);
     }
@@ -92,13 +94,9 @@ export class FileLock implements AsyncDisposable {
   }
 }
 
-async function openFor(path: string, flags: string): Promise<FileHandle> {
-  try {
-    return await open(path, flags);
-  } catch (error) {
-    if (!isSystemError(error)) throw error;
-    throw new SaveError(`${path}: cannot be written: ${error.message}`, 'name another directory', error);
-  }
+function unwritable(path: string, error: unknown): unknown {
+  if (!isSystemError(error)) return error;
+  return new SaveError(`${path}: cannot be written: ${error.message}`, 'name another directory', error);
 }
 
 /** Whether this is the file that has the path now. */

@@ -7,6 +7,7 @@ import type { FineTuneValues, StudyGlueValues } from '../command-options.js';
 import { fineTune as fineTuneOptions } from '../command-options.js';
 import { readOptions } from '../option-table.js';
 import { Output } from '../output.js';
+import { fileName } from '../study/file-name.js';
 import { isFinished, markFinished } from '../study/finished-run.js';
 import { pointsLost } from '../study/glue-points.js';
 import { readStudyMethod, type StudyMethod } from '../study/study-method.js';
@@ -51,11 +52,7 @@ function runValues(
 ): FineTuneValues {
   const { model, data, epochs, batch, maxLength, maxRows, tokenizer, engine, threads } = values;
   const isAdapter = chosen.method?.some((name) => name.startsWith('lora'));
-  const out = join(
-    values.out,
-    'runs',
-    `${task}-${label.replace('@', '-r').replaceAll(/[^a-z0-9.-]+/g, '-')}-seed${seed}`,
-  );
+  const out = join(values.out, 'runs', fileName(`${task}-${label.replace('@', '-r')}-seed${seed}`));
   const defaults = readOptions(fineTuneOptions, { task, model, data, out });
   return {
     ...defaults,
